@@ -1,0 +1,1 @@
+"""The kiosk's picture (Kivy): draws a `View`, returns events, decides nothing."""

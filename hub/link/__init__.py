@@ -1,0 +1,1 @@
+"""The hub's side of MQTT: the client, and the embedded broker for trials."""

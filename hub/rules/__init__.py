@@ -1,0 +1,1 @@
+"""What the hub decides without touching anything: pure functions over values."""

@@ -1,0 +1,1 @@
+"""Everything the hub keeps; the only room with SQL."""

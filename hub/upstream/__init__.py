@@ -1,0 +1,1 @@
+"""The way to the city: what is due, in which order, in which dialect, and what it answered."""

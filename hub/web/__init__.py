@@ -1,0 +1,1 @@
+"""HTTP: the interface of window systems. Decides nothing, holds no SQL."""

@@ -1,0 +1,221 @@
+"""The messages, one struct each, and what a valid one holds.
+
+Every message carries `v`, its version. Fields that are not listed are refused. Times are
+milliseconds: `*_ms` on a monotonic clock or a duration, `*_at` since 1970 in UTC on the hub's.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from protocol.catalogue import LEVELS
+
+VERSION = 1
+
+# No control characters and no direction marks: they have no place in what a citizen reads.
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
+# (`(?![\s\S])` is the end: `$` would let a line feed through in Python, `\Z` is no ECMA.)
+# The same, but a line feed may stand in a citizen's own words.
+_LINES = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
+_WORD = r"^[^\s/?#%\\\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
+
+Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?![\s\S])")]
+Serial = Annotated[str, Meta(min_length=1, max_length=64, pattern=_WORD)]
+ServiceNumber = Annotated[int, Meta(ge=1, le=99)]
+Matter = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
+Label = Annotated[str, Meta(max_length=40, pattern=_PLAIN)]
+Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN)]
+Comment = Annotated[str, Meta(max_length=150, pattern=_LINES)]
+Level = Literal[1, 2, 3, 4, 5]
+ReasonCode = Annotated[str, Meta(pattern=r"^[1-5][0-9]{2}(?![\s\S])")]
+Millis = Annotated[int, Meta(ge=0, le=1 << 53)]
+Offset = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+CatalogueVersion = Annotated[
+    str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z.-]+(?![\s\S])")
+]
+Word = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z_]+(?![\s\S])")]
+Ttl = Annotated[int, Meta(ge=1_000, le=600_000)]
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A piece of a message."""
+
+
+class Message(Part, frozen=True, kw_only=True):
+    """What all messages share: the version of their form."""
+
+    v: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION
+
+
+class Stamp(Part, frozen=True, kw_only=True):
+    """When something happened, as honestly as a kiosk without a clock battery can say.
+
+    `mono_ms` counts from the boot named by `boot`; `offset_ms` added to it gives the hub's
+    time, within `uncertainty_ms`; both are None while no hub has answered since that boot.
+    """
+
+    boot: Identifier
+    mono_ms: Millis
+    offset_ms: Offset | None = None
+    uncertainty_ms: Millis | None = None
+
+
+class Staff(Part, frozen=True, kw_only=True):
+    """The clerk as the citizen sees them (窗口工作人员)."""
+
+    name: Name
+    number: Label = ""
+    post: Label = ""
+
+
+class Window(Part, frozen=True, kw_only=True):
+    """The counter (窗口): `name` is what is painted above it, `label` what is done there."""
+
+    name: Name
+    label: Label = ""
+
+
+class Invitation(Part, frozen=True, kw_only=True):
+    """A single-use offer to rate one service of one case (评价邀请).
+
+    It holds only what the citizen may see on the screen; `ttl_ms` counts from its showing.
+    """
+
+    id: Identifier
+    serial: Serial
+    service_number: ServiceNumber
+    matter: Matter
+    window: Window
+    staff: Staff
+    issued_at: Millis
+    ttl_ms: Ttl
+
+
+class Slot(Message, frozen=True, kw_only=True):
+    """Leaf `invitation`: what a device should be showing now, or nothing.
+
+    A device ignores a `version` below the highest it has seen. `unsettled` names the older
+    invitations of this device that the hub still counts as open: the device answers for
+    each one that it never showed.
+    """
+
+    version: Count
+    invitation: Invitation | None = None
+    unsettled: Annotated[tuple[Identifier, ...], Meta(max_length=1000)] = ()
+
+
+class Shown(Message, frozen=True, kw_only=True):
+    """Leaf `shown`: the screen really shows this invitation since `stamp`."""
+
+    invitation: Identifier
+    stamp: Stamp
+
+
+class State(Message, frozen=True, kw_only=True):
+    """Leaf `state`: birth, heartbeat and, as the will, death of one connection.
+
+    `connection` counts the connections of a boot, so that the late will of an old
+    connection cannot unseat a newer birth.
+    """
+
+    boot: Identifier
+    connection: Count
+    online: bool
+    mono_ms: Millis = 0
+    screen: Word = "starting"
+    outbox: Count = 0
+    refused: Count = 0
+    software: Label = ""
+
+
+class Settings(Message, frozen=True, kw_only=True):
+    """Leaf `settings`: how this kiosk is to present itself.
+
+    `paused` is the reason that citizens read while the window is closed, or None.
+    """
+
+    version: Count
+    hall_name: Name
+    window: Window
+    staff: Staff | None = None
+    catalogue: CatalogueVersion
+    paused: Annotated[str, Meta(min_length=1, max_length=60, pattern=_PLAIN)] | None = None
+    reasons_ms: Ttl = 60_000
+    thanks_ms: Ttl = 8_000
+    announcement: Annotated[str, Meta(max_length=120, pattern=_PLAIN)] = ""
+
+
+class Refusal(Part, frozen=True, kw_only=True):
+    """An outcome that will never count, and why (a stable word)."""
+
+    id: Identifier
+    reason: Word
+
+
+class Receipt(Message, frozen=True, kw_only=True):
+    """Leaf `receipt`: the hub's word (回执) that these outcomes are committed or refused.
+
+    The device deletes both kinds from its outbox. `echo_ms` returns the `mono_ms` of the
+    `state` that is answered, with which the device reckons its offset to `hub_at`.
+    """
+
+    hub_at: Millis
+    committed: Annotated[tuple[Identifier, ...], Meta(max_length=1000)] = ()
+    refused: Annotated[tuple[Refusal, ...], Meta(max_length=200)] = ()
+    boot: Identifier | None = None
+    echo_ms: Millis | None = None
+
+
+class Outcome(Message, frozen=True, kw_only=True, tag_field="kind"):
+    """How one invitation ended (结果), the content of a signed message.
+
+    `seq` numbers the outcomes of a device without gaps, from 1. `elapsed_ms` is the time
+    from shown to the end, measured on the kiosk's monotonic clock.
+    """
+
+    id: Identifier
+    device: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}(?![\s\S])")]
+    seq: Annotated[int, Meta(ge=1, le=1 << 53)]
+    invitation: Identifier
+    stamp: Stamp
+
+
+class Rated(Outcome, frozen=True, kw_only=True, tag="rated"):
+    """A person pressed a level (domain table 2: 5 非常满意 … 1 非常不满意)."""
+
+    level: Level
+    reasons: Annotated[tuple[ReasonCode, ...], Meta(max_length=10)] = ()
+    comment: Comment = ""
+    catalogue: CatalogueVersion
+    elapsed_ms: Millis
+    bad: ClassVar[frozenset[int]] = frozenset({1, 2})
+
+    def __post_init__(self) -> None:
+        """Refuse reasons of another level, and any reason twice."""
+        if any(code[0] != str(self.level) for code in self.reasons):
+            raise ValueError(f"reasons {self.reasons} do not belong to level {self.level}")
+        if len(set(self.reasons)) != len(self.reasons):
+            raise ValueError(f"a reason stands twice in {self.reasons}")
+
+    @property
+    def complete(self) -> bool:
+        """Whether a bad rating says why, as the rule asks; a good one always is complete."""
+        return self.level not in self.bad or bool(self.reasons) or bool(self.comment.strip())
+
+
+class Expired(Outcome, frozen=True, kw_only=True, tag="expired"):
+    """Nobody answered in time: 未评, never a rating."""
+
+    elapsed_ms: Millis
+
+
+class Withdrawn(Outcome, frozen=True, kw_only=True, tag="withdrawn"):
+    """The invitation was taken back before anybody answered."""
+
+    reason: Literal["withdrawn", "superseded", "never_shown", "kiosk_failed"]
+
+
+AnyOutcome = Rated | Expired | Withdrawn
+
+assert set(LEVELS) == {1, 2, 3, 4, 5}  # noqa: S101 - Level above spells them for the schema
