@@ -1,0 +1,68 @@
+"""One matter handled for one applicant (办件), with what the city wants to know of it.
+
+Field lists and code values: the service record of the rating interface (domain page, 3).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from protocol.messages import Label, Matter, Name, Part, Serial, ServiceNumber
+
+Moment = Annotated[
+    str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?![\s\S])")
+]
+"""Local time `yyyy-MM-dd HH:mm:ss`, Asia/Shanghai."""
+
+TaskCode = Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{31}(?![\s\S])")]
+HandleItem = Annotated[str, Meta(pattern=r"^([0-9A-Za-z]{33})?(?![\s\S])")]
+AreaCode = Annotated[str, Meta(pattern=r"^[0-9]{6}([0-9]{6})?(?![\s\S])")]
+Mobile = Annotated[str, Meta(pattern=r"^(1[0-9]{10})?(?![\s\S])")]
+
+
+class Person(Part, frozen=True, kw_only=True):
+    """Who applied, or who came in their place: the citizen's data, sealed at rest."""
+
+    name: Name
+    certificate_type: Annotated[str, Meta(pattern=r"^[0-9]{3}(?![\s\S])")] = "111"
+    certificate_number: Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class Applicant(Person, frozen=True, kw_only=True):
+    """The applicant; `kind` is userProp (1 自然人 … 9 其他组织)."""
+
+    kind: Literal["1", "2", "3", "4", "5", "6", "9"] = "1"
+    mobile: Mobile = ""
+
+
+class CaseFacts(Part, frozen=True, kw_only=True):
+    """What window systems know of a case, besides its key, which stands in the address."""
+
+    matter: Matter
+    task_code: TaskCode
+    task_handle_item: HandleItem = ""
+    task_type: Literal["01", "05", "07", "08", "09", "10", "20", "99"]
+    status: Literal["1", "2", "3"]
+    org_code: Annotated[str, Meta(min_length=1, max_length=40)]
+    org_name: Annotated[str, Meta(min_length=1, max_length=100)]
+    area_code: AreaCode
+    accepted_at: Moment
+    finished_at: Moment | None = None
+    service_name: Name
+    service_time: Moment
+    promise: Literal["1", "2"] = "2"
+    manager: Label = ""
+    applicant: Applicant
+    agent: Person | None = None
+
+    def __post_init__(self) -> None:
+        """A finished case says when; an unfinished one cannot (resultDate, status 3 only)."""
+        if (self.status == "3") != (self.finished_at is not None):
+            raise ValueError("办结（status 3）的办件必须填写 finished_at，其他状态不得填写")
+
+
+class Case(CaseFacts, frozen=True, kw_only=True):
+    """A case with its key."""
+
+    serial: Serial
+    service_number: ServiceNumber

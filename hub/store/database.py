@@ -1,0 +1,153 @@
+"""The hub's one SQLite file: how it is opened, and its schema, step by step."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("hub")
+
+_LEDGER = (
+    """
+    CREATE TABLE ledger (
+        position INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,           -- invited | rated | expired | withdrawn
+        recorded_at INTEGER NOT NULL, -- milliseconds since 1970, the hub's clock
+        device TEXT NOT NULL,
+        invitation TEXT NOT NULL,
+        outcome TEXT,                 -- id of the outcome; NULL where the hub itself speaks
+        seq INTEGER,                  -- the device's own numbering
+        body BLOB NOT NULL            -- the very bytes the device signed, or the hub's JSON
+    ) STRICT
+    """,
+    "CREATE INDEX ledger_device_seq ON ledger (device, seq)",
+    """
+    CREATE TRIGGER ledger_never_updated BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever updated'); END
+    """,
+    """
+    CREATE TRIGGER ledger_never_deleted BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever deleted'); END
+    """,
+    """
+    CREATE TRIGGER ledger_never_replaced BEFORE INSERT ON ledger
+    WHEN NEW.position IS NOT NULL
+        AND EXISTS (SELECT 1 FROM ledger WHERE position = NEW.position)
+    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever replaced'); END
+    """,
+)
+
+_STATE = (
+    """
+    CREATE TABLE cases (
+        serial TEXT NOT NULL,
+        service_number INTEGER NOT NULL,
+        matter TEXT NOT NULL,
+        body BLOB NOT NULL,    -- JSON of what is not about the citizen
+        sealed BLOB NOT NULL,  -- what is about the citizen, AES-256-GCM
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (serial, service_number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE invitations (
+        id TEXT PRIMARY KEY,
+        device TEXT NOT NULL,
+        serial TEXT NOT NULL,
+        service_number INTEGER NOT NULL,
+        body BLOB NOT NULL,        -- the invitation as the kiosk gets it, JSON
+        issued_at INTEGER NOT NULL,
+        ttl_ms INTEGER NOT NULL,
+        shown_at INTEGER,
+        withdraw_at INTEGER,       -- when the window asked to take it back
+        outcome_id TEXT,
+        outcome TEXT               -- rated | expired | withdrawn; NULL = open
+            CHECK (outcome IN ('rated', 'expired', 'withdrawn'))
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX invitations_open ON invitations (device, issued_at) WHERE outcome IS NULL",
+    "CREATE INDEX invitations_case ON invitations (serial, service_number)",
+    "CREATE INDEX invitations_device ON invitations (device, outcome)",
+    """
+    CREATE TABLE slots (
+        device TEXT PRIMARY KEY,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE pauses (
+        window TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE refusals (
+        device TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        times INTEGER NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        PRIMARY KEY (device, cause)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE evidence (
+        digest BLOB PRIMARY KEY,      -- SHA-256 of body: the same bytes are kept once
+        device TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX evidence_device ON evidence (device, cause)",
+    """
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY,
+        serial TEXT NOT NULL,
+        service_number INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('service', 'rating')),
+        position INTEGER,             -- ledger entry of a rating
+        state TEXT NOT NULL DEFAULT 'waiting'
+            CHECK (state IN ('waiting', 'accepted', 'set_aside')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER NOT NULL,     -- not before, milliseconds since 1970
+        reason TEXT NOT NULL DEFAULT '',
+        queued_at INTEGER NOT NULL,
+        settled_at INTEGER,
+        UNIQUE (serial, service_number, kind)
+    ) STRICT
+    """,
+    "CREATE INDEX deliveries_waiting ON deliveries (serial, id) WHERE state = 'waiting'",
+)
+
+
+@migrations()
+def m001_ledger(db: Database) -> None:
+    """The ledger, and triggers by which the database itself refuses to alter it."""
+    for statement in _LEDGER:
+        db.execute(statement)
+
+
+@migrations()
+def m002_state(db: Database) -> None:
+    """Cases, invitations, the way to the city, and what was refused."""
+    for statement in _STATE:
+        db.execute(statement)
+
+
+def connect(path: Path) -> Database:
+    """Open the file for one thread at a time; every commit is on disk when it returns.
+
+    WAL with synchronous=FULL: WAL with NORMAL may lose the last commits at a power loss.
+    """
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    db = Database(connection, execute_plugins=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return db
+
+
+def migrate(db: Database) -> None:
+    """Bring the schema up to date; each step and its record commit together."""
+    migrations.apply(db)

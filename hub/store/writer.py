@@ -1,0 +1,116 @@
+"""The one thread that writes: it gathers what is waiting and commits it in one go.
+
+A job is a function of the database. Its future is resolved only after the commit that holds
+it is on disk; a job that raises is rolled back alone, a commit that fails fails all its jobs.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+T = TypeVar("T")
+Job = Callable[[Database], T]
+
+
+class Busy(Exception):
+    """The writer has as much waiting as it may hold; nothing was taken, try again."""
+
+
+class Stopped(Exception):
+    """The writer is stopping; nothing was taken."""
+
+
+class Writer:
+    """Runs jobs on one connection, up to `batch` of them in one transaction.
+
+    `on_commit` is called in the writer's thread after each group and its futures, so that
+    what depends on the commit (receipts) can be sent for the whole group at once.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        batch: int = 200,
+        limit: int = 10_000,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._db = db
+        self._batch = batch
+        self._on_commit = on_commit
+        self._jobs: queue.Queue[tuple[Job[Any], Future[Any]] | None] = queue.Queue(limit)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._stopping = False
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Set what is called after each group; to be set before `start`."""
+        self._on_commit = call
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what is waiting, then end the thread and close the database."""
+        self._stopping = True
+        self._jobs.put(None)
+        self._thread.join()
+        self._db.close()
+
+    def submit(self, job: Job[T]) -> "Future[T]":
+        """Queue a job; raises `Busy` or `Stopped` at once rather than wait."""
+        if self._stopping:
+            raise Stopped
+        future: Future[T] = Future()
+        try:
+            self._jobs.put_nowait((job, future))
+        except queue.Full:
+            raise Busy from None
+        return future
+
+    def call(self, job: Job[T], timeout: float = 30.0) -> T:
+        """Run a job and wait until it is committed (never from the writer's own thread)."""
+        return self.submit(job).result(timeout)
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group, last = self._gather()
+            if group:
+                self._commit(group)
+
+    def _gather(self) -> tuple[list[tuple[Job[Any], Future[Any]]], bool]:
+        group: list[tuple[Job[Any], Future[Any]]] = []
+        item = self._jobs.get()
+        while item is not None:
+            group.append(item)
+            if len(group) >= self._batch:
+                return group, False
+            try:
+                item = self._jobs.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[tuple[Job[Any], Future[Any]]]) -> None:
+        done: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._db.atomic():
+                for job, future in group:
+                    try:
+                        with self._db.atomic():
+                            done.append((future, job(self._db), None))
+                    except Exception as error:  # noqa: BLE001 - handed to who asked
+                        done.append((future, None, error))
+        except Exception as failure:  # noqa: BLE001 - the commit failed: nobody gets a success
+            done = [(future, None, failure) for _, future in group]
+        for future, result, problem in done:
+            if problem is None:
+                future.set_result(result)
+            else:
+                future.set_exception(problem)
+        self._on_commit()
