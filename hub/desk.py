@@ -1,0 +1,269 @@
+"""What a window system may ask of the hub: keep a case, invite, take back, pause, look.
+
+Every change is one job of the writer, so that what is checked still holds when it is written.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+from sqlite_utils import Database
+
+from hub.config import WindowConfig
+from hub.rules.case import Case
+from hub.store import cases, invitations, pauses
+from hub.store.vault import Vault
+from hub.store.writer import Writer
+from protocol.identifiers import identifier
+from protocol.messages import Invitation, Staff, Window
+
+
+class DeskError(Exception):
+    """A request that cannot be met; `code` is stable, the text is for the integrator."""
+
+    code = "desk"
+
+
+class UnknownWindow(DeskError):
+    """No window of that name is configured."""
+
+    code = "unknown_window"
+
+
+class UnknownCase(DeskError):
+    """The case was not registered before."""
+
+    code = "unknown_case"
+
+
+class AlreadyRated(DeskError):
+    """A service of a case has its rating already: one service, one rating."""
+
+    code = "already_rated"
+
+
+class OpenElsewhere(DeskError):
+    """The same service is open at another kiosk."""
+
+    code = "open_elsewhere"
+
+
+class WindowPaused(DeskError):
+    """The window is paused; nobody can be invited there."""
+
+    code = "window_paused"
+
+
+class NobodySignedOn(DeskError):
+    """No clerk is named, and none is signed on at the window."""
+
+    code = "nobody_signed_on"
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How an invitation stands. It never says which level was given: the clerk is blind."""
+
+    id: str
+    window: str
+    device: str
+    serial: str
+    service_number: int
+    state: Literal["open", "rated", "expired", "withdrawn"]
+    shown: bool
+    withdrawal_requested: bool
+    issued_at: int
+    deadline_at: int
+
+
+class Invited(msgspec.Struct, frozen=True, kw_only=True):
+    """A status, and whether it is of a new invitation or of one that was open already."""
+
+    status: Status
+    new: bool
+
+
+class CaseStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a service of a case stands, without the citizen's data."""
+
+    serial: str
+    service_number: int
+    matter: str
+    rated: bool
+    invitations: tuple[Status, ...]
+
+
+def _status(kept: invitations.Kept) -> Status:
+    return Status(
+        id=kept.id,
+        window=kept.invitation.window.name,
+        device=kept.device,
+        serial=kept.serial,
+        service_number=kept.service_number,
+        state=kept.outcome or "open",
+        shown=kept.shown_at is not None,
+        withdrawal_requested=kept.withdraw_at is not None,
+        issued_at=kept.issued_at,
+        deadline_at=kept.issued_at + kept.ttl_ms,
+    )
+
+
+def _running(
+    db: Database, device: str, serial: str, service_number: int, now: int
+) -> invitations.Kept | None:
+    """Return the invitation of this service that is running here; refuse a second rating."""
+    if invitations.rated(db, serial, service_number):
+        raise AlreadyRated(f"办件 {serial}/{service_number} 已经评价，一次服务只评一次")
+    for kept in invitations.of_case(db, serial, service_number):
+        if kept.outcome is not None:
+            continue
+        if kept.device != device:
+            raise OpenElsewhere(f"办件 {serial}/{service_number} 正在另一台评价器上评价")
+        if kept.withdraw_at is None and now < kept.issued_at + kept.ttl_ms:
+            return kept
+    return None
+
+
+class Desk:
+    """The hub's counter for window systems.
+
+    `changed(device)` is called after each commit that changes what a kiosk should show.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        vault: Vault,
+        windows: tuple[WindowConfig, ...],
+        *,
+        now: Callable[[], int],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._writer = writer
+        self._vault = vault
+        self._windows = {window.name: window for window in windows}
+        self._now = now
+        self._changed = changed
+
+    def _window(self, name: str) -> WindowConfig:
+        window = self._windows.get(name)
+        if window is None:
+            raise UnknownWindow(f"没有名为“{name}”的窗口，请核对窗口名称或请管理员配置")
+        return window
+
+    async def put_case(self, case: Case) -> bool:
+        """Keep a case or its newer version; True if it was new."""
+        return await asyncio.wrap_future(
+            self._writer.submit(lambda db: cases.put(db, self._vault, case, self._now()))
+        )
+
+    async def case(self, serial: str, service_number: int) -> CaseStatus | None:
+        """Return how a service stands, or None if it is not known."""
+
+        def job(db: Database) -> CaseStatus | None:
+            matter = cases.matter(db, serial, service_number)
+            if matter is None:
+                return None
+            return CaseStatus(
+                serial=serial,
+                service_number=service_number,
+                matter=matter,
+                rated=invitations.rated(db, serial, service_number),
+                invitations=tuple(map(_status, invitations.of_case(db, serial, service_number))),
+            )
+
+        return await asyncio.wrap_future(self._writer.submit(job))
+
+    async def invite(
+        self,
+        window_name: str,
+        serial: str,
+        service_number: int,
+        *,
+        case: Case | None = None,
+        staff: Staff | None = None,
+        ttl_ms: int | None = None,
+    ) -> Invited:
+        """Invite the citizen of a case at a window; what was open there is taken back.
+
+        The same request again while its invitation is still running returns that one, so a
+        window system may safely repeat a call whose answer it lost. `staff` None = the clerk
+        who is signed on; `case` is registered in the same commit. Raises `UnknownWindow`,
+        `UnknownCase`, `AlreadyRated`, `OpenElsewhere`, `WindowPaused`, `NobodySignedOn`.
+        """
+        window = self._window(window_name)
+        clerk = staff or window.staff
+        if clerk is None:
+            raise NobodySignedOn(f"{window_name}没有工作人员签到，请先签到或在请求中给出 staff")
+
+        def job(db: Database) -> Invited:
+            if pauses.reason(db, window.name) is not None:
+                raise WindowPaused(f"{window_name}已暂停服务，恢复后才能邀请评价")
+            if case is not None:
+                cases.put(db, self._vault, case, self._now())
+            matter = cases.matter(db, serial, service_number)
+            if matter is None:
+                raise UnknownCase(f"办件 {serial}/{service_number} 尚未登记，请先登记办件")
+            now = self._now()
+            running = _running(db, window.device, serial, service_number, now)
+            if running is not None:
+                return Invited(status=_status(running), new=False)
+            for kept in invitations.open_of(db, window.device):
+                invitations.ask_back(db, kept.id, now)
+            invitation = Invitation(
+                id=identifier(now, secrets.randbits),
+                serial=serial,
+                service_number=service_number,
+                matter=matter,
+                window=Window(name=window.name, label=window.label),
+                staff=clerk,
+                issued_at=now,
+                ttl_ms=ttl_ms or window.ttl_s * 1000,
+            )
+            invitations.issue(db, window.device, invitation)
+            kept_now = invitations.get(db, invitation.id)
+            if kept_now is None:
+                raise AssertionError("an invitation vanished within its own commit")
+            return Invited(status=_status(kept_now), new=True)
+
+        invited = await asyncio.wrap_future(self._writer.submit(job))
+        self._changed(window.device)
+        return invited
+
+    async def withdraw(self, window_name: str) -> Status | None:
+        """Take back what is open at a window; None if nothing is.
+
+        A citizen who has already tapped is not undone by it: the kiosk's word decides.
+        """
+        window = self._window(window_name)
+
+        def job(db: Database) -> Status | None:
+            asked = [
+                kept
+                for kept in invitations.open_of(db, window.device)
+                if kept.invitation.window.name == window.name
+            ]
+            for kept in asked:
+                invitations.ask_back(db, kept.id, self._now())
+            newest = invitations.get(db, asked[0].id) if asked else None
+            return None if newest is None else _status(newest)
+
+        status = await asyncio.wrap_future(self._writer.submit(job))
+        self._changed(window.device)
+        return status
+
+    async def invitation(self, identifier: str) -> Status | None:
+        """Return how an invitation stands, or None if there is none of that id."""
+        kept = await asyncio.wrap_future(
+            self._writer.submit(lambda db: invitations.get(db, identifier))
+        )
+        return None if kept is None else _status(kept)
+
+    async def pause(self, window_name: str, reason: str | None) -> None:
+        """Close a window for citizens, with the reason they read, or open it again (None)."""
+        window = self._window(window_name)
+        await asyncio.wrap_future(
+            self._writer.submit(lambda db: pauses.put(db, window.name, reason, self._now()))
+        )
+        self._changed(window.device)

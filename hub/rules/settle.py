@@ -1,0 +1,67 @@
+"""Whether an outcome that a device signed counts (promise 4: the right case or none)."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from protocol.catalogue import load
+from protocol.errors import CatalogueError
+from protocol.messages import AnyOutcome, Expired, Rated
+
+GRACE_MS = 1_000
+"""How much later than its time a tap may be measured: the kiosk reads its clock once a frame."""
+
+
+class Verdict(StrEnum):
+    """What becomes of an outcome; all but the first two are refusals, by their cause."""
+
+    COUNTS = "counts"
+    KNOWN = "known"
+    FOREIGN = "foreign"
+    CLOSED = "closed"
+    LATE = "late"
+    UNKNOWN_REASON = "unknown_reason"
+    RATED_BEFORE = "rated_before"
+
+
+class Ruling(Struct, frozen=True):
+    """The verdict, and how the invitation ends by it (None: it stays as it is)."""
+
+    verdict: Verdict
+    ends: str | None = None
+
+
+class Standing(Struct, frozen=True):
+    """What the hub knows of the invitation that the outcome names."""
+
+    device: str
+    ttl_ms: int
+    outcome_id: str | None
+    case_rated: bool
+
+
+def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: PLR0911 - a list of rules
+    """Judge an outcome whose signature has been verified.
+
+    A refused rating never counts, but its device will not answer for that invitation a second
+    time, so the hub closes it: as expired if it came late, else as withdrawn.
+    """
+    if standing is None or standing.device != outcome.device:
+        return Ruling(Verdict.FOREIGN)
+    if standing.outcome_id is not None:
+        known = standing.outcome_id == outcome.id
+        return Ruling(Verdict.KNOWN if known else Verdict.CLOSED)
+    if not isinstance(outcome, Rated):
+        ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
+        return Ruling(Verdict.COUNTS, ends)
+    if standing.case_rated:
+        return Ruling(Verdict.RATED_BEFORE, "withdrawn")
+    if outcome.elapsed_ms > standing.ttl_ms + GRACE_MS:
+        return Ruling(Verdict.LATE, "expired")
+    try:
+        listed = load(outcome.catalogue).has(outcome.level, outcome.reasons)
+    except CatalogueError:
+        listed = False
+    if not listed:
+        return Ruling(Verdict.UNKNOWN_REASON, "withdrawn")
+    return Ruling(Verdict.COUNTS, "rated")

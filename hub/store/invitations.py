@@ -1,0 +1,187 @@
+"""Invitations and what became of them: a view of the ledger, kept for fast answers."""
+
+from typing import Literal
+
+import msgspec
+from sqlite_utils import Database
+
+from hub.store import ledger
+from protocol.messages import Invitation, Slot
+
+UNSETTLED_LIMIT = 1000
+
+OutcomeKind = Literal["rated", "expired", "withdrawn"]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation as the hub knows it. `outcome` None = open. Times: ms since 1970."""
+
+    id: str
+    device: str
+    serial: str
+    service_number: int
+    invitation: Invitation
+    issued_at: int
+    ttl_ms: int
+    shown_at: int | None
+    withdraw_at: int | None
+    outcome_id: str | None
+    outcome: OutcomeKind | None
+
+
+_COLUMNS = """id, device, serial, service_number, body, issued_at, ttl_ms, shown_at,
+    withdraw_at, outcome_id, outcome"""
+_body = msgspec.json.Decoder(Invitation)
+
+
+def _kept(row: tuple[object, ...]) -> Kept:
+    fields = dict(zip(Kept.__struct_fields__, row, strict=True))
+    fields["invitation"] = _body.decode(fields["invitation"])  # type: ignore[arg-type]
+    return Kept(**fields)  # type: ignore[arg-type]
+
+
+def issue(db: Database, device: str, invitation: Invitation) -> None:
+    """Enter a new invitation, in the ledger first."""
+    body = msgspec.json.encode(invitation)
+    ledger.append(
+        db,
+        ledger.Entry(
+            kind="invited",
+            recorded_at=invitation.issued_at,
+            device=device,
+            invitation=invitation.id,
+            body=body,
+        ),
+    )
+    db.conn.execute(
+        """
+        INSERT INTO invitations (id, device, serial, service_number, body, issued_at, ttl_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            invitation.id,
+            device,
+            invitation.serial,
+            invitation.service_number,
+            body,
+            invitation.issued_at,
+            invitation.ttl_ms,
+        ),
+    )
+
+
+def get(db: Database, identifier: str) -> Kept | None:
+    """Return one invitation, or None."""
+    row = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM invitations WHERE id = ?",  # noqa: S608 - constant columns
+        (identifier,),
+    ).fetchone()
+    return None if row is None else _kept(row)
+
+
+def of_case(db: Database, serial: str, service_number: int) -> list[Kept]:
+    """Return all invitations of one service of a case, oldest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constant columns
+        " WHERE serial = ? AND service_number = ? ORDER BY issued_at, id",
+        (serial, service_number),
+    )
+    return [_kept(row) for row in rows]
+
+
+def rated(db: Database, serial: str, service_number: int) -> bool:
+    """Whether this service has been rated already: one service, one rating (一次一评)."""
+    row = db.conn.execute(
+        "SELECT 1 FROM invitations WHERE serial = ? AND service_number = ? AND outcome = 'rated'",
+        (serial, service_number),
+    ).fetchone()
+    return row is not None
+
+
+def open_of(db: Database, device: str) -> list[Kept]:
+    """Return the open invitations of a device, newest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constant columns
+        " WHERE device = ? AND outcome IS NULL ORDER BY issued_at DESC, id DESC LIMIT ?",
+        (device, UNSETTLED_LIMIT),
+    )
+    return [_kept(row) for row in rows]
+
+
+def ask_back(db: Database, identifier: str, now: int) -> None:
+    """Note that the window wants it back; only the device's word closes it."""
+    db.conn.execute(
+        "UPDATE invitations SET withdraw_at = coalesce(withdraw_at, ?) WHERE id = ?",
+        (now, identifier),
+    )
+
+
+def note_shown(db: Database, device: str, identifier: str, now: int) -> None:
+    """Note that the screen shows it (the first time counts)."""
+    db.conn.execute(
+        "UPDATE invitations SET shown_at = ? WHERE id = ? AND device = ? AND shown_at IS NULL",
+        (now, identifier, device),
+    )
+
+
+def close(db: Database, identifier: str, outcome_id: str, outcome: OutcomeKind) -> None:
+    """Close an open invitation."""
+    db.conn.execute(
+        "UPDATE invitations SET outcome_id = ?, outcome = ? WHERE id = ? AND outcome IS NULL",
+        (outcome_id, outcome, identifier),
+    )
+
+
+def slot(db: Database, device: str, now: int) -> Slot:
+    """Return what the device should be showing, under a version above all before.
+
+    The version is the hub's time in milliseconds, pushed on where that would not grow: even
+    a hub restored from an old copy goes on above what its devices have seen.
+    """
+    pending = open_of(db, device)
+    current = None
+    if pending and pending[0].withdraw_at is None:
+        current = pending.pop(0).invitation
+    version = db.conn.execute(
+        """
+        INSERT INTO slots (device, version) VALUES (?, ?)
+        ON CONFLICT (device) DO UPDATE SET version = max(version + 1, excluded.version)
+        RETURNING version
+        """,
+        (device, now),
+    ).fetchone()[0]
+    return Slot(version=version, invitation=current, unsettled=tuple(kept.id for kept in pending))
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """How many were invited, and how they ended; `balanced` is promise 3."""
+
+    invited: int = 0
+    rated: int = 0
+    expired: int = 0
+    withdrawn: int = 0
+    open: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether invited = rated + expired + withdrawn + open."""
+        return self.invited == self.rated + self.expired + self.withdrawn + self.open
+
+
+def account(db: Database, device: str | None = None) -> Account:
+    """Count, independently: what was invited by the ledger, how it ended by the invitations."""
+    where = "" if device is None else " WHERE device = :device"
+    also = " AND device = :device" if device is not None else ""
+    values = {"device": device} if device is not None else {}
+    invited = db.conn.execute(
+        f"SELECT count(*) FROM ledger WHERE kind = 'invited'{also}",  # noqa: S608 - constants
+        values,
+    ).fetchone()[0]
+    ended = dict(
+        db.conn.execute(
+            "SELECT coalesce(outcome, 'open'), count(*)"  # noqa: S608 - constants
+            f" FROM invitations{where} GROUP BY 1",
+            values,
+        ).fetchall()
+    )
+    return Account(invited=invited, **ended)
