@@ -1,0 +1,221 @@
+"""A stand-in city platform: takes service records and ratings as strictly as a real one.
+
+`python -m demo.city --port N --out DIR/city.jsonl` serves `POST /service`, `POST /evaluate`,
+`POST /control` and `GET /health` on loopback. Each record that it accepts is one line of JSON
+in the file, as received, on disk before the answer goes out; killed at any moment and started
+again it knows all it ever accepted.
+
+Keys: a service record (projectNo, serviceNumber); a rating (projectNo, serviceNumber,
+assessNumber). The domain page (3) names (projectNo, assessNumber) for a rating, but a case has
+several services, each rated once, so the service number has to be part of the key.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aiohttp import web
+
+from demo.city_rules import Refusal, check_rating, check_service
+
+MODES = ("ok", "down", "slow", "error", "drop", "html", "empty")
+Key = tuple[str, ...]
+
+
+class Book:
+    """All that the city accepted, in order, one line each."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = path.open("a+b")
+        self._file.seek(0)
+        content = self._file.read()
+        # A kill in the middle of a write leaves a line without its end: it was never answered.
+        whole = content[: content.rfind(b"\n") + 1]
+        self._file.truncate(len(whole))
+        os.fsync(self._file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+        self._keys = {_key(json.loads(line)) for line in whole.split(b"\n")[:-1]}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def has(self, key: Key) -> bool:
+        """Whether a record with this key was accepted."""
+        return key in self._keys
+
+    def add(self, record: dict[str, str]) -> None:
+        """Write a record to the disk; a city that cannot write ends (`OSError`)."""
+        line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._keys.add(_key(record))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _key(record: dict[str, str]) -> Key:
+    key = (record["projectNo"], record["serviceNumber"])
+    return (*key, record["assessNumber"]) if "satisfaction" in record else key
+
+
+class City:
+    """The platform; `control` sets the fault that it plays."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._mode = "ok"
+        self._delay = 0.0
+        self._until = float("inf")
+        self._left: int | None = None
+
+    def application(self) -> web.Application:
+        """Return the routes."""
+        app = web.Application(client_max_size=64 * 1024)
+        app.router.add_post("/service", self._service)
+        app.router.add_post("/evaluate", self._evaluate)
+        app.router.add_post("/control", self._control)
+        app.router.add_get("/health", self._health)
+        return app
+
+    async def _service(self, request: web.Request) -> web.StreamResponse:
+        return await self._take(request, rating=False)
+
+    async def _evaluate(self, request: web.Request) -> web.StreamResponse:
+        return await self._take(request, rating=True)
+
+    async def _take(self, request: web.Request, *, rating: bool) -> web.StreamResponse:
+        body = await request.read()
+        mode, delay = self._next_mode()
+        if mode == "down":
+            return _cut(request)
+        if mode == "error":
+            return web.Response(status=500, text="Internal Server Error")
+        if mode == "html":
+            page = "<html><body>系统维护中</body></html>"
+            return web.Response(text=page, content_type="text/html")
+        if mode == "empty":
+            return web.Response()
+        if mode == "slow":
+            await asyncio.sleep(delay)
+        try:
+            answer = self._judge(body, rating=rating)
+        except OSError as error:
+            # What stands in the file is uncertain now; the next start reads it and knows.
+            sys.exit(f"city: cannot write: {error}")
+        return _cut(request) if mode == "drop" else answer
+
+    def _judge(self, body: bytes, *, rating: bool) -> web.Response:
+        try:
+            record = _parse(body)
+            (check_rating if rating else check_service)(record)
+        except Refusal as refusal:
+            return _reply(400, code=refusal.code, message=str(refusal))
+        key = _key(record)
+        if rating and not self._book.has(key[:2]):
+            return _reply(400, code="order", message="没有对应的办件服务数据，请先上报办件")
+        if self._book.has(key):
+            return _reply(200, code="exists", message="数据已存在")
+        self._book.add(record)
+        return _reply(200, success=True, code="ok", message="接收成功")
+
+    def _next_mode(self) -> tuple[str, float]:
+        if self._left == 0 or time.monotonic() >= self._until:
+            self._set("ok")
+        if self._left is not None:
+            self._left -= 1
+        return self._mode, self._delay
+
+    def _set(
+        self, mode: str, *, delay: float = 0.0, lasts: float | None = None, count: int | None = None
+    ) -> None:
+        self._mode, self._delay, self._left = mode, delay, count
+        self._until = float("inf") if lasts is None else time.monotonic() + lasts
+
+    async def _control(self, request: web.Request) -> web.Response:
+        """Set a fault: `seconds` is the delay of "slow", the duration of the others."""
+        try:
+            wish: dict[str, Any] = json.loads(await request.read())
+            seconds, count = wish.get("seconds"), wish.get("count")
+            mode = MODES[MODES.index(wish["mode"])]
+            seconds = None if seconds is None else float(seconds)
+            count = None if count is None else int(count)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return web.json_response({"problem": str(error)}, status=400)
+        if mode == "slow":
+            self._set(mode, delay=1.0 if seconds is None else seconds, count=count)
+        else:
+            self._set(mode, lasts=seconds, count=count)
+        return web.json_response({"mode": self._mode})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"mode": self._mode, "accepted": len(self._book)})
+
+
+def _parse(body: bytes) -> dict[str, str]:
+    try:
+        record = json.loads(body)
+        json.dumps(record, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Refusal("format", "报文不是 JSON") from error
+    if not isinstance(record, dict):
+        raise Refusal("format", "报文不是 JSON 对象")
+    return record
+
+
+def _reply(status: int, *, success: bool = False, code: str, message: str) -> web.Response:
+    return web.json_response(
+        {"success": success, "code": code, "message": message},
+        status=status,
+        dumps=lambda value: json.dumps(value, ensure_ascii=False),
+    )
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()  # goes nowhere
+
+
+async def serve(port: int, out: Path) -> None:
+    """Serve until SIGTERM or SIGINT; prints `{"port": N}` when ready."""
+    book = Book(out)
+    runner = web.AppRunner(City(book).application(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0)
+    await site.start()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
+    await stop.wait()
+    await runner.cleanup()
+    book.close()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="demo.city", description="模拟上级平台（仅供演示和测试）")
+    parser.add_argument("--port", type=int, default=0, help="端口；0 表示自动选择")
+    parser.add_argument("--out", type=Path, required=True, help="接收记录的文件，如 city.jsonl")
+    options = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(options.port, options.out))
+
+
+if __name__ == "__main__":
+    main()
