@@ -145,7 +145,7 @@ class Close(Struct, frozen=True):
     invitation: str
     kind: Literal["expired", "withdrawn"]
     elapsed_ms: int = 0
-    reason: Literal["withdrawn", "superseded", "kiosk_failed"] = "withdrawn"
+    reason: Literal["withdrawn", "superseded", "never_shown", "kiosk_failed"] = "withdrawn"
 
 
 Effect = Keep | Release | Discard | Close
@@ -235,8 +235,15 @@ def _offer_invited(session: Session, event: Offer) -> Result:
 
 
 def _offer_waits(session: Session, event: Offer) -> Result:
-    same = session.invitation and event.invitation and session.invitation.id == event.invitation.id
-    return (session if same else replace(session, waiting=event)), ()
+    """Hold the newest; an invitation that it takes the place of was never shown."""
+    offered = event.invitation.id if event.invitation else None
+    if session.invitation is not None and session.invitation.id == offered:
+        return session, ()
+    effects: tuple[Effect, ...] = ()
+    held = session.waiting.invitation if session.waiting else None
+    if held is not None and held.id != offered:
+        effects = (Close(held.id, kind="withdrawn", reason="never_shown"),)
+    return replace(session, waiting=event), effects
 
 
 def _pause_now(session: Session, event: Pause) -> Result:

@@ -128,7 +128,8 @@ def _running(
 class Desk:
     """The hub's counter for window systems.
 
-    `changed(device)` is called after each commit that changes what a kiosk should show.
+    After the commit, `changed(device)` is called where it alters what a kiosk should show,
+    and `queued()` where there is something new for the city.
     """
 
     def __init__(
@@ -139,12 +140,14 @@ class Desk:
         *,
         now: Callable[[], int],
         changed: Callable[[str], None],
+        queued: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._vault = vault
         self._windows = {window.name: window for window in windows}
         self._now = now
         self._changed = changed
+        self._queued = queued
 
     def _window(self, name: str) -> WindowConfig:
         window = self._windows.get(name)
@@ -154,9 +157,11 @@ class Desk:
 
     async def put_case(self, case: Case) -> bool:
         """Keep a case or its newer version; True if it was new."""
-        return await asyncio.wrap_future(
+        new = await asyncio.wrap_future(
             self._writer.submit(lambda db: cases.put(db, self._vault, case, self._now()))
         )
+        self._queued()
+        return new
 
     async def case(self, serial: str, service_number: int) -> CaseStatus | None:
         """Return how a service stands, or None if it is not known."""
@@ -229,6 +234,7 @@ class Desk:
 
         invited = await asyncio.wrap_future(self._writer.submit(job))
         self._changed(window.device)
+        self._queued()
         return invited
 
     async def withdraw(self, window_name: str) -> Status | None:

@@ -1,6 +1,7 @@
 """Whether an outcome that a device signed counts (promise 4: the right case or none)."""
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
@@ -24,11 +25,14 @@ class Verdict(StrEnum):
     RATED_BEFORE = "rated_before"
 
 
+Ends = Literal["rated", "expired", "withdrawn"]
+
+
 class Ruling(Struct, frozen=True):
     """The verdict, and how the invitation ends by it (None: it stays as it is)."""
 
     verdict: Verdict
-    ends: str | None = None
+    ends: Ends | None = None
 
 
 class Standing(Struct, frozen=True):
@@ -52,7 +56,7 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
         known = standing.outcome_id == outcome.id
         return Ruling(Verdict.KNOWN if known else Verdict.CLOSED)
     if not isinstance(outcome, Rated):
-        ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
+        ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
         return Ruling(Verdict.COUNTS, ends)
     if standing.case_rated:
         return Ruling(Verdict.RATED_BEFORE, "withdrawn")

@@ -118,7 +118,41 @@ _STATE = (
         UNIQUE (serial, service_number, kind)
     ) STRICT
     """,
-    "CREATE INDEX deliveries_waiting ON deliveries (serial, id) WHERE state = 'waiting'",
+    # Whose turn it is: the oldest that may go now, and what of its case must go before it.
+    "CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'waiting'",
+    """
+    CREATE INDEX deliveries_turn ON deliveries (serial, service_number, kind)
+    WHERE state = 'waiting'
+    """,
+    "CREATE INDEX deliveries_set_aside ON deliveries (id) WHERE state = 'set_aside'",
+    # Counted as they change: counting millions of rows at every look would stall the hub.
+    """
+    CREATE TABLE delivery_counts (
+        kind TEXT NOT NULL,
+        state TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (kind, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO delivery_counts
+    VALUES ('service', 'waiting', 0), ('service', 'accepted', 0), ('service', 'set_aside', 0),
+        ('rating', 'waiting', 0), ('rating', 'accepted', 0), ('rating', 'set_aside', 0)
+    """,
+    """
+    CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries
+    BEGIN
+        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
+    END
+    """,
+    """
+    CREATE TRIGGER deliveries_recounted AFTER UPDATE OF state ON deliveries
+    WHEN NEW.state IS NOT OLD.state
+    BEGIN
+        UPDATE delivery_counts SET n = n - 1 WHERE kind = OLD.kind AND state = OLD.state;
+        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
+    END
+    """,
 )
 
 

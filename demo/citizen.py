@@ -1,0 +1,83 @@
+"""A scripted citizen: looks at the screen, presses what a row of the cases file says."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from demo.cases import Row
+from demo.parts import KioskPart, PartError
+
+STEP_S = 20.0
+TAP_AGAIN_S = 0.25
+RATED = {"thanks", "reasons"}
+
+Snap = Callable[[str], Awaitable[None]]
+
+
+class Pressed(msgspec.Struct, kw_only=True):
+    """What a citizen did; `thanked` = the kiosk said that it is saved, with all of it."""
+
+    invitation: str
+    level: int | None = None
+    thanked: bool = False
+
+
+async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None:
+    """Answer the invitation that is shown, as the row says. Raises `Away` if the kiosk dies."""
+    if row.level is None:
+        raise ValueError("this citizen walks away")
+    pressed.level = row.level
+    await _press(kiosk, f"level-{row.level}", lambda seen: seen["screen"] in RATED)
+    if row.level < 3:
+        await snap("原因")
+        await _say_why(kiosk, row)
+        await snap("原因已选")
+        await _press(kiosk, "submit", lambda seen: seen["screen"] == "thanks")
+        pressed.thanked = True
+        await snap("谢谢")
+    else:
+        await snap("谢谢")
+        await _say_why(kiosk, row)
+        pressed.thanked = True
+        if row.reasons or row.comment:
+            await snap("谢谢-已选理由")
+    await _press(kiosk, "done", lambda seen: seen["screen"] != "thanks")
+
+
+async def _say_why(kiosk: KioskPart, row: Row) -> None:
+    for code in row.reasons:
+        if not await kiosk.order("tap", key=f"reason-{code}"):
+            await kiosk.order("tap", key="more")
+            await _press_once_there(kiosk, f"reason-{code}")
+        await _see(kiosk, lambda seen, code=code: code in seen["reasons"])
+    if row.comment:
+        await _press_once_there(kiosk, "comment")
+        await asyncio.sleep(0.05)
+        await kiosk.order("type", text=row.comment)
+        await _see(kiosk, lambda seen: seen["comment"] == row.comment)
+
+
+async def _press(kiosk: KioskPart, key: str, then: Callable[[dict[str, Any]], bool]) -> None:
+    """Press a button until it has its effect: a tap that comes too early is not taken."""
+    for _ in range(int(STEP_S / TAP_AGAIN_S)):
+        if then(kiosk.seen):
+            return
+        await kiosk.order("tap", key=key)
+        if await kiosk.until(then, TAP_AGAIN_S):
+            return
+    raise PartError(f"{kiosk.name}：按了 {key} 没有反应，屏幕停在 {kiosk.seen}")
+
+
+async def _press_once_there(kiosk: KioskPart, key: str) -> None:
+    for _ in range(int(STEP_S / 0.05)):
+        if await kiosk.order("tap", key=key):
+            return
+        await asyncio.sleep(0.05)
+    raise PartError(f"{kiosk.name}：屏幕上没有 {key}")
+
+
+async def _see(kiosk: KioskPart, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    if not await kiosk.until(wanted, STEP_S):
+        raise PartError(f"{kiosk.name}：等不到结果，屏幕停在 {kiosk.seen}")

@@ -1,0 +1,187 @@
+"""The programs of the hall, each a process of its own that may be killed and started again."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+START_S = 60.0
+
+
+class PartError(Exception):
+    """A program of the hall did not do what it should; the text says which, and where to look."""
+
+
+class Part:
+    """One program: started, killed, started again; what it logs goes to `log`."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._log = log
+        self._process: Process | None = None
+        self.kills = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process else None
+
+    async def start(self) -> None:
+        """Start the program and wait until it is ready for work."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *self._arguments,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                limit=1 << 20,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        try:
+            async with asyncio.timeout(START_S):
+                await self._ready(self._process)
+        except TimeoutError:
+            raise PartError(f"{self.name}没有在 {START_S:.0f} 秒内启动，请看 {self._log}") from None
+
+    async def kill(self) -> None:
+        """Kill it at once, as a power cut would."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self.kills += 1
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await self._gone()
+
+    async def stop(self) -> None:
+        """Ask it to end, and insist after a while."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await self._gone()
+
+    async def _ready(self, process: Process) -> None:
+        del process
+
+    async def _gone(self) -> None:
+        """Called after the process has ended."""
+
+
+class Listener(Part):
+    """A program that is ready once it listens on a port of this machine."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path, port: int) -> None:
+        super().__init__(name, arguments, log)
+        self._port = port
+
+    async def _ready(self, process: Process) -> None:
+        while True:
+            if process.returncode is not None:
+                raise PartError(f"{self.name}启动后立即退出，请看 {self._log}")
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
+class Away(Exception):
+    """The kiosk's process is not running: killed, and not yet back."""
+
+
+class KioskPart(Part):
+    """A kiosk under the demo's finger; `seen` is what its screen shows."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+        super().__init__(name, arguments, log)
+        self.seen: dict[str, Any] = {}
+        self._changed = asyncio.Condition()
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._reader: asyncio.Task[None] | None = None
+        self._alive = False
+
+    async def order(self, do: str, **what: object) -> Any:
+        """Give one command and return its answer; raises `Away` if the kiosk dies over it."""
+        process = self._process
+        if not self._alive or process is None or process.stdin is None:
+            raise Away
+        self._number += 1
+        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        line = json.dumps({"n": self._number, "do": do, **what}, ensure_ascii=False)
+        try:
+            process.stdin.write(line.encode() + b"\n")
+            await process.stdin.drain()
+        except (ConnectionError, OSError):
+            raise Away from None
+        return await answer
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool], within_s: float) -> bool:
+        """Wait until what is seen is as wanted; False when the time is over. Raises `Away`."""
+        try:
+            async with asyncio.timeout(within_s), self._changed:
+                while not wanted(self.seen):
+                    if not self._alive:
+                        raise Away
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _ready(self, process: Process) -> None:
+        self.seen = {}
+        self._alive = True
+        self._reader = asyncio.create_task(self._read(process))
+        try:
+            await self.until(lambda seen: bool(seen.get("settings")), START_S)
+        except Away:
+            raise PartError(f"{self.name}启动后立即退出，请看 {self._log}") from None
+
+    async def _read(self, process: Process) -> None:
+        if process.stdout is None:
+            return
+        async for raw in process.stdout:
+            line = json.loads(raw)
+            if "seen" in line:
+                async with self._changed:
+                    self.seen = line["seen"]
+                    self._changed.notify_all()
+            else:
+                answer = self._answers.pop(line["answer"])
+                if not answer.done():
+                    if "error" in line:
+                        answer.set_exception(PartError(f"{self.name}：{line['error']}"))
+                    else:
+                        answer.set_result(line["done"])
+        await self._lost()
+
+    async def _lost(self) -> None:
+        self._alive = False
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(Away())
+        self._answers.clear()
+        async with self._changed:
+            self.seen = {}
+            self._changed.notify_all()
+
+    async def _gone(self) -> None:
+        if self._reader is not None:
+            await self._reader

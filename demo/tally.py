@@ -1,0 +1,190 @@
+"""Counts afterwards, from three independent sources: the citizens, the ledger, the city."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from demo.cases import Row
+from demo.citizen import Pressed
+from hub.store import database, deliveries, invitations, ledger
+from protocol import signing
+from protocol.errors import SignatureInvalid
+from protocol.messages import Rated
+
+
+class Played(msgspec.Struct, kw_only=True):
+    """One row and what became of it; one row may take several invitations."""
+
+    row: Row
+    pressed: list[Pressed] = []
+    done: bool = False
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What `summary.json` holds. `problems` names each broken promise; empty = all held.
+
+    `lost`: thanked citizens whose rating the city has not. `duplicated`: ratings that the city
+    has twice. `altered`: ratings that arrived other than pressed. `invented`: ratings at the
+    city that nobody pressed.
+    """
+
+    rows: int = 0
+    invited: int = 0
+    rated: int = 0
+    expired: int = 0
+    withdrawn: int = 0
+    open: int = 0
+    forwarded: int = 0
+    service_records: int = 0
+    set_aside: int = 0
+    waiting: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    altered: int = 0
+    invented: int = 0
+    kills: int = 0
+    seconds: float = 0.0
+    problems: list[str] = []
+
+
+def read_city(file: Path) -> list[dict[str, Any]]:
+    """Return what the city accepted, in order."""
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def signed(hub_file: Path, keys: dict[str, Path]) -> dict[tuple[str, int], Rated]:
+    """Return every rating that counts, by (serial, service number), each signature checked.
+
+    `keys` maps devices to the files of their public keys. Raises `SignatureInvalid`.
+    """
+    public = {name: load_pem_public_key(file.read_bytes()) for name, file in keys.items()}
+    db = database.connect(hub_file)
+    try:
+        rows = db.execute(
+            """
+            SELECT i.serial, i.service_number, l.device, l.body FROM ledger l
+            JOIN invitations i ON i.id = l.invitation WHERE l.kind = 'rated'
+            """
+        ).fetchall()
+    finally:
+        db.close()
+    found = {}
+    for serial, number, device, body in rows:
+        key = public[device]
+        if not isinstance(key, EllipticCurvePublicKey):
+            raise SignatureInvalid(f"{device} has a key of another kind")
+        outcome = signing.verify(bytes(body), device, key)
+        if isinstance(outcome, Rated):
+            found[(serial, number)] = outcome
+    return found
+
+
+def count(played: list[Played], hub_file: Path, city_file: Path, keys: dict[str, Path]) -> Summary:
+    """Compare what was pressed, what the ledger holds and what the city has."""
+    summary = Summary(rows=len(played))
+    _count_ledger(summary, hub_file)
+    records = read_city(city_file)
+    ratings: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    services: set[tuple[str, int]] = set()
+    for record in records:
+        key = (record["projectNo"], int(record["serviceNumber"]))
+        if "satisfaction" not in record:
+            summary.service_records += 1
+            services.add(key)
+            continue
+        ratings.setdefault(key, []).append(record)
+        summary.forwarded += 1
+        if key not in services:
+            summary.problems.append(f"{key}：评价先于办件到达城市平台")
+    summary.duplicated = sum(len(found) - 1 for found in ratings.values())
+    _compare(summary, played, ratings, signed(hub_file, keys))
+    _in_order(summary, records)
+    _judge(summary)
+    return summary
+
+
+def _count_ledger(summary: Summary, hub_file: Path) -> None:
+    db = database.connect(hub_file)
+    account = invitations.account(db)
+    sent = deliveries.counts(db)
+    missing = ledger.missing(db)
+    db.close()
+    for field in ("invited", "rated", "expired", "withdrawn", "open"):
+        setattr(summary, field, getattr(account, field))
+    summary.set_aside = sent.set_aside
+    summary.waiting = sent.waiting
+    if not account.balanced:
+        summary.problems.append(f"账目不平：{account}")
+    summary.problems += [f"{device}：编号缺 {gap} 条" for device, gap in missing.items()]
+
+
+def _compare(
+    summary: Summary,
+    played: list[Played],
+    ratings: dict[tuple[str, int], list[dict[str, Any]]],
+    ledger_has: dict[tuple[str, int], Rated],
+) -> None:
+    for each in played:
+        row = each.row
+        key = (row.serial, row.service_number)
+        found = ratings.pop(key, [])
+        tapped = {press.level for press in each.pressed if press.level is not None}
+        if not found:
+            if any(press.thanked for press in each.pressed):
+                summary.lost += 1
+                summary.problems.append(f"第 {row.line} 行：已道谢的评价没有到达城市平台")
+            continue
+        arrived = found[0]
+        if int(arrived["satisfaction"]) not in tapped:
+            summary.invented += 1
+            summary.problems.append(f"第 {row.line} 行：城市平台收到了没有人按过的评价")
+            continue
+        # A citizen cut off by a power cut is kept as far as they had come; one who was
+        # thanked after the last word must arrive to the letter.
+        whole = (row.level, ",".join(row.reasons), row.comment)
+        came = (
+            int(arrived["satisfaction"]),
+            arrived["evalDetail"],
+            arrived["writingEvaluation"],
+        )
+        kept = ledger_has.get(key)
+        as_signed = kept and (kept.level, ",".join(kept.reasons), kept.comment)
+        last_thanked = bool(each.pressed) and each.pressed[-1].thanked
+        if came != as_signed or (last_thanked and came != whole):
+            summary.altered += 1
+            summary.problems.append(f"第 {row.line} 行：到达的评价与所按的不同：{came}")
+    summary.invented += len(ratings)
+    summary.problems += [f"{key}：城市平台收到了没有办过的评价" for key in ratings]
+
+
+def _in_order(summary: Summary, records: list[dict[str, Any]]) -> None:
+    last: dict[str, int] = {}
+    for record in records:
+        if "satisfaction" not in record:
+            continue
+        serial, number = record["projectNo"], int(record["serviceNumber"])
+        if number < last.get(serial, 0):
+            summary.problems.append(f"{serial}：第 {number} 次服务的评价晚于后面的服务到达")
+        last[serial] = number
+
+
+def _judge(summary: Summary) -> None:
+    for field, words in (
+        ("lost", "条评价丢失"),
+        ("duplicated", "条评价重复"),
+        ("altered", "条评价被改动"),
+        ("invented", "条评价无人按过"),
+        ("open", "个邀请没有结果"),
+        ("waiting", "条记录还没有报送"),
+    ):
+        number = getattr(summary, field)
+        if number:
+            summary.problems.append(f"{number} {words}")
+    if summary.forwarded + summary.set_aside < summary.rated:
+        summary.problems.append(f"入账 {summary.rated} 条评价，报送 {summary.forwarded} 条")

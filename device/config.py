@@ -1,0 +1,66 @@
+"""The kiosk's one configuration file (TOML): every key, its unit and what holds without it."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from protocol import strict
+from protocol.errors import TopicError
+from protocol.messages import Part
+from protocol.topics import name
+
+
+class ConfigError(Exception):
+    """The file cannot be used; the text lists every fault with file and key, in Chinese."""
+
+
+class HubConfig(Part, frozen=True, kw_only=True):
+    """Where the hall's message broker is."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+
+
+class ScreenConfig(Part, frozen=True, kw_only=True):
+    """The picture, in pixels. `text_input`: a keyboard or writing pad is attached."""
+
+    width: Annotated[int, msgspec.Meta(ge=480, le=3840)] = 1024
+    height: Annotated[int, msgspec.Meta(ge=480, le=3840)] = 600
+    fullscreen: bool = True
+    text_input: bool = False
+
+
+class KioskConfig(Part, frozen=True, kw_only=True):
+    """All of it. `state` is the one directory of everything this kiosk keeps."""
+
+    hall: str
+    device: str
+    state: str
+    hub: HubConfig = HubConfig()
+    screen: ScreenConfig = ScreenConfig()
+
+
+def load(path: Path) -> KioskConfig:
+    """Read and check the file; raises `ConfigError` with all its faults at once."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"找不到配置文件 {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}：无法读取：{error}") from error
+    try:
+        config = strict.convert(data, KioskConfig)
+        faults: list[strict.Fault] = []
+    except strict.Faults as error:
+        faults = list(error.faults)
+    else:
+        for place, text in (("hall", config.hall), ("device", config.device)):
+            try:
+                name(text)
+            except TopicError as error:
+                faults.append(strict.Fault(place, str(error)))
+    if faults:
+        raise ConfigError("\n".join(f"{path}：{each.place}：{each.message}" for each in faults))
+    return config

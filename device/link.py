@@ -1,0 +1,164 @@
+"""The kiosk's MQTT connection: its own leaves, renewed with jitter for as long as it lives.
+
+A new client for each connection: paho keeps a queue of its own in memory, and what it would
+send again after a reconnection is the outbox's to decide.
+"""
+
+import logging
+import random
+import socket
+import threading
+from collections.abc import Callable
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from protocol import topics, wire
+from protocol.errors import TopicError
+from protocol.messages import State
+from protocol.topics import Leaf
+
+log = logging.getLogger(__name__)
+
+BACKOFF_CAP_S = 30.0
+
+
+class DeviceLink:
+    """Connects as the device.
+
+    `connected(n)`, `lost()` and `receive(leaf, payload, retained)` are called in the link's
+    thread; n counts the connections of this run.
+    """
+
+    def __init__(
+        self,
+        hall: str,
+        device: str,
+        host: str,
+        port: int,
+        *,
+        boot: str,
+        rng: random.Random,
+    ) -> None:
+        self._hall = hall
+        self._device = device
+        self._address = (host, port)
+        self._boot = boot
+        self._rng = rng
+        self._stop = threading.Event()
+        self._client: Client | None = None
+        self._up = False
+        self._count = 0
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+        self._connected: Callable[[int], None] = lambda _: None
+        self._lost: Callable[[], None] = lambda: None
+        self._receive: Callable[[Leaf, bytes, bool], None] = lambda *_: None
+
+    def start(
+        self,
+        *,
+        connected: Callable[[int], None],
+        lost: Callable[[], None],
+        receive: Callable[[Leaf, bytes, bool], None],
+    ) -> None:
+        """Start connecting."""
+        self._connected, self._lost, self._receive = connected, lost, receive
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Disconnect and end."""
+        self._stop.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        self._thread.join(timeout=10)
+
+    def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False) -> bool:
+        """Send, if connected; False where there is no connection and nothing was sent."""
+        client = self._client
+        if client is None or not self._up:
+            return False
+        client.publish(topics.topic(self._hall, self._device, leaf), payload, qos=1, retain=retain)
+        return True
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            self._count += 1
+            client = self._client = self._new_client(self._count)
+            try:
+                client.connect(*self._address, keepalive=20)
+                if self._stop.is_set():
+                    return
+                client.loop_forever()
+            except OSError as error:
+                if failures == 0:
+                    log.warning("hub=unreachable address=%s:%d error=%s", *self._address, error)
+            was_up, self._up = self._up, False
+            failures = 1 if was_up else failures + 1
+            if was_up and not self._stop.is_set():
+                log.warning("hub=lost")
+                self._lost()
+            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5**failures)))
+
+    def _new_client(self, connection: int) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2, client_id=self._device, reconnect_on_failure=False
+        )
+        client.username_pw_set(self._device)
+        client.max_inflight_messages_set(100)
+        client.max_queued_messages_set(1000)
+        client.will_set(
+            topics.topic(self._hall, self._device, Leaf.STATE),
+            wire.encode(State(boot=self._boot, connection=connection, online=False)),
+            qos=1,
+            retain=True,
+        )
+        client.on_socket_open = _no_delay
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self,
+        client: Client,
+        userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del userdata, flags, properties
+        if reason.is_failure:
+            log.error("hub=refused reason=%s", reason)
+            client.disconnect()
+            return
+        patterns = topics.device_subscriptions(self._hall, self._device)
+        client.subscribe([(pattern, 1) for pattern in patterns])
+        self._up = True
+        log.info("hub=connected connection=%d", self._count)
+        self._safely(self._connected, self._count)
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        del client, userdata
+        try:
+            topic = topics.parse(message.topic)
+        except (TopicError, UnicodeDecodeError):
+            return
+        if (topic.hall, topic.device) == (self._hall, self._device):
+            self._safely(self._receive, topic.leaf, bytes(message.payload), message.retain)
+
+    @staticmethod
+    def _safely(call: Callable[..., None], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except Exception:  # paho's thread dies of an exception in a callback
+            log.exception("link=handler-failed")
+
+
+def _no_delay(client: Client, userdata: object, sock: object) -> None:
+    """Without it every push waits 40 ms for Nagle's algorithm and a delayed acknowledgement."""
+    del client, userdata
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,190 @@
+"""What a finger can press, and the field for the citizen's own words."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kivy.cache import Cache
+from kivy.graphics import Color, PopMatrix, PushMatrix, Translate
+from kivy.uix.textinput import TextInput
+from kivy.uix.widget import Widget
+
+from device.ui import theme
+from device.ui.sheet import Box, Sheet, rounded
+from device.ui.theme import Colour
+
+COMMENT_LIMIT = 150
+# What `protocol` refuses in a comment; none of it can be seen, so nothing is lost to a reader.
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+class Look(NamedTuple):
+    """The colours of a button; `shade` is the hairline of shadow that it sinks into."""
+
+    fill: Colour
+    edge: Colour
+    ink: Colour
+    shade: Colour | None = None
+    edge_width: float = 2
+
+
+PLAIN = Look(theme.WHITE, theme.EDGE, theme.INK, theme.SHADE)
+CHOSEN = Look(theme.TEAL, theme.TEAL, theme.WHITE, theme.TEAL_DEEP)
+PRIMARY = CHOSEN
+OFF = Look(theme.SHADE, theme.SHADE, theme.QUIET)
+OUTLINE = Look(theme.PAPER, theme.STONE, theme.INK)
+
+
+class Plate(Widget):
+    """A surface that acts once for each touch that goes down and comes up on it.
+
+    A finger that slides off takes its touch back. `alive` is False once it is off the screen.
+    """
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        key: str,
+        box: Box,
+        look: Look,
+        *,
+        action: Callable[[], None] | None,
+        sunk: bool = False,
+    ) -> None:
+        left, bottom, wide, high = sheet.pixels(box)
+        super().__init__(pos=(left, bottom), size=(wide, high), size_hint=(None, None))
+        self.key = key
+        self.alive = True
+        self.action = action
+        self._depth = sheet.length(theme.SINK)
+        with self.canvas.before:
+            if look.shade:
+                Color(*look.shade)
+                rounded(sheet, box._replace(y=box.y + theme.SINK), theme.RADIUS)
+            PushMatrix()
+            self._shift = Translate(0, -self._depth if sunk else 0)
+        with self.canvas:
+            Color(*look.edge)
+            rounded(sheet, box, theme.RADIUS)
+            Color(*look.fill)
+            inner = box.inset(look.edge_width, look.edge_width)
+            rounded(sheet, inner, theme.RADIUS - look.edge_width)
+        with self.canvas.after:
+            PopMatrix()
+
+    def on_touch_down(self, touch: Any) -> bool:
+        """Sink under a finger."""
+        if self.action is None or not self.collide_point(*touch.pos):
+            return False
+        touch.grab(self)
+        self._shift.y = -self._depth
+        return True
+
+    def on_touch_up(self, touch: Any) -> bool:
+        """Rise again, and act if the finger is still here."""
+        if touch.grab_current is not self:
+            return False
+        touch.ungrab(self)
+        self._shift.y = 0
+        if self.alive and self.action is not None and self.collide_point(*touch.pos):
+            self.action()
+        return True
+
+
+def worded(
+    sheet: Sheet,
+    key: str,
+    box: Box,
+    words: str,
+    look: Look,
+    *,
+    action: Callable[[], None] | None,
+    sizes: tuple[int, ...] = theme.SIZES[-2:],
+    bold: bool = False,
+) -> None:
+    """Put a button with words on the sheet."""
+    button = sheet.place(Plate(sheet, key, box, look, action=action))
+    within(sheet, button, box.inset(16, 4), words, look, sizes=sizes, bold=bold)
+
+
+def within(
+    sheet: Sheet,
+    button: Plate,
+    box: Box,
+    words: str,
+    look: Look,
+    *,
+    sizes: tuple[int, ...],
+    bold: bool = False,
+    align: str = "center",
+) -> None:
+    """Write words on a button, so that they sink with it."""
+    text = sheet.text(box, words, sizes, bold=bold, colour=look.ink, align=(align, "middle"))
+    sheet.remove_widget(text)
+    button.add_widget(text)
+
+
+class Field(TextInput):
+    """The citizen's own words: at most 150 signs, kept exactly as they are typed.
+
+    Nothing can be copied out of it or pasted into it: the clipboard would carry one
+    citizen's words to the next.
+    """
+
+    def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
+        super().__init__(
+            multiline=True,
+            replace_crlf=False,
+            write_tab=False,
+            use_bubble=False,
+            use_handles=False,
+            allow_copy=False,
+            cursor_blink=False,
+            font_name=sheet.faces[0],
+            font_size=sheet.font_px(theme.TEXT),
+            padding=[sheet.length(4)] * 4,
+            background_color=(0, 0, 0, 0),
+            foreground_color=theme.INK,
+            hint_text_color=theme.QUIET,
+            cursor_color=theme.TEAL,
+            selection_color=(*theme.TEAL[:3], 0.2),
+            cursor_width=sheet.length(2),
+            size_hint=(None, None),
+        )
+        self.hint_text = hint  # both after the typeface, or they are drawn in Kivy's own
+        self.text = text
+        self.key = "comment"
+        self.alive = True
+        self._changed = changed
+        self.bind(text=self._tell)
+
+    def insert_text(self, substring: str, from_undo: bool = False) -> None:
+        """Take what is typed, up to the limit and without unseen signs."""
+        room = COMMENT_LIMIT - len(self.text) + len(self.selection_text)
+        super().insert_text(_UNSEEN.sub("", substring)[: max(0, room)], from_undo=from_undo)
+
+    def paste(self) -> None:
+        """Refuse: see the class."""
+
+    def lay(self, box: tuple[int, int, int, int]) -> None:
+        """Take this place (pixels)."""
+        self.pos, self.size = box[:2], box[2:]
+
+    def on_touch_down(self, touch: Any) -> bool:
+        """Take a finger; a middle button would paste what another program has selected."""
+        if getattr(touch, "button", "left") != "left":
+            return False
+        return bool(super().on_touch_down(touch))
+
+    def _tell(self, _: Any, text: str) -> None:
+        if self.alive:
+            self._changed(text)
+
+    def close(self) -> None:
+        """Let go of the keyboard, and forget the words, Kivy's own copies included."""
+        self.alive = False
+        self.focus = False
+        self.text = ""
+        self.reset_undo()
+        for name in ("textinput.label", "textinput.width"):
+            Cache.remove(name)

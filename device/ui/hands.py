@@ -1,0 +1,55 @@
+"""What the citizen's hands do to a picture, and the little that a picture keeps of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from device.session import Choose, Event, Skip, Submit, Tap, Undo, Write
+
+
+class Hands:
+    """Turns touches into events. `field` and `unfolded` live as long as one scene."""
+
+    def __init__(
+        self, now: Callable[[], int], emit: Callable[[Event], None], redraw: Callable[[], None]
+    ) -> None:
+        self._now = now
+        self._emit = emit
+        self._redraw = redraw
+        self.unfolded = False
+        self.field: Any = None
+
+    def wipe(self) -> None:
+        """Forget what the last citizen wrote and unfolded."""
+        self.unfolded = False
+        field, self.field = self.field, None
+        if field is not None:
+            field.close()
+
+    def unfold(self) -> None:
+        """展开更多: show all reasons."""
+        self.unfolded = True
+        self._redraw()
+
+    def tap(self, invitation: str, level: int) -> None:
+        """Press a level."""
+        self._emit(Tap(self._now(), invitation, level))
+
+    def choose(self, code: str) -> None:
+        """Press a reason."""
+        self._emit(Choose(self._now(), code))
+
+    def write(self, text: str) -> None:
+        """Change the citizen's own words."""
+        self._emit(Write(self._now(), text))
+
+    def submit(self) -> None:
+        """提交评价, or 完成."""
+        self._emit(Submit(self._now()))
+
+    def skip(self) -> None:
+        """Give no reason."""
+        self._emit(Skip(self._now()))
+
+    def undo(self) -> None:
+        """选错了，重选."""
+        self._emit(Undo(self._now()))

@@ -1,0 +1,64 @@
+"""Brings kiosk and Kivy together: one thread, one clock, one picture."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kivy.clock import Clock
+from kivy.core.window import Window
+
+from device.driver import Driver
+from device.kiosk import Kiosk, monotonic_ms
+from device.session import Event
+from device.ui import fonts
+from device.ui.app import KioskApp
+from device.ui.screen import KioskScreen
+from device.view import View
+
+
+class Stage:
+    """Runs the kiosk in Kivy's main loop; other threads enter only through Kivy's clock.
+
+    `watch` is called with every view that is drawn.
+    """
+
+    def __init__(self, kiosk: Kiosk, state: Path) -> None:
+        self._kiosk = kiosk
+        self._faces = fonts.simplified_chinese(state / "fonts")
+        self._driver: Driver | None = None
+        self.screen: KioskScreen | None = None
+        self.watch: Callable[[View], None] = lambda _: None
+        self._drain = Clock.create_trigger(lambda _: kiosk.drain())
+        self.app = KioskApp(self._make, self._ready, self._tick)
+
+    def run(self) -> None:
+        """Show until stopped."""
+        Window.bind(on_flip=self._drawn)
+        self.app.run()
+
+    @property
+    def driver(self) -> Driver | None:
+        """The driver, once the window stands."""
+        return self._driver
+
+    def _make(self) -> KioskScreen:
+        self.screen = KioskScreen(self._faces, monotonic_ms, self._emit)
+        return self.screen
+
+    def _ready(self, screen: KioskScreen) -> None:
+        def draw(view: View) -> None:
+            screen.draw(view)
+            self.watch(view)
+
+        self._driver = self._kiosk.start(draw, self._drain)
+
+    def _emit(self, event: Event) -> None:
+        if self._driver is not None:
+            self._driver.handle(event)
+
+    def _tick(self) -> None:
+        if self._driver is not None:
+            self._driver.tick()
+
+    def _drawn(self, *_: object) -> None:
+        if self._driver is not None:
+            self._driver.frame_drawn()

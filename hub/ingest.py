@@ -1,0 +1,171 @@
+"""What comes from the kiosks: verified, judged, committed, and only then acknowledged."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from sqlite_utils import Database
+
+from hub.rules.settle import Ruling, Standing, Verdict, settle
+from hub.store import invitations, ledger, refusals
+from hub.store.writer import Busy, Stopped, Writer
+from protocol import signing, wire
+from protocol.errors import ProtocolError
+from protocol.messages import AnyOutcome, Rated, Receipt, Refusal, Shown
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_DEVICE = "unknown_device"
+PER_RECEIPT = 200
+
+
+class Ingest:
+    """Takes outcomes from the link's thread, has them committed, then sends receipts.
+
+    `acknowledge(device, receipt)` and `settled(devices)` are called in the writer's thread,
+    after the commit, once for each group: the first with what to send, the second with the
+    devices whose invitation has ended, if any.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        keys: Mapping[str, EllipticCurvePublicKey],
+        *,
+        now: Callable[[], int],
+        acknowledge: Callable[[str, Receipt], None],
+        settled: Callable[[set[str]], None],
+    ) -> None:
+        self._writer = writer
+        self._keys = keys
+        self._now = now
+        self._acknowledge = acknowledge
+        self._settled = settled
+        self._lock = threading.Lock()
+        self._committed: dict[str, list[str]] = {}
+        self._refused: dict[str, list[Refusal]] = {}
+        self._ended: set[str] = set()
+        writer.on_commit(self._flush)
+
+    def outcome(self, device: str, payload: bytes) -> None:
+        """Take the payload of leaf `rating`; anything that is not a signed outcome is counted."""
+        key = self._keys.get(device)
+        if key is None:
+            self.refuse(device, UNKNOWN_DEVICE, payload)
+            return
+        try:
+            outcome = signing.verify(payload, device, key)
+        except ProtocolError as error:
+            self.refuse(device, error.cause, payload)
+            return
+        try:
+            future = self._writer.submit(lambda db: self._commit(db, outcome, payload))
+        except (Busy, Stopped):
+            return  # no receipt: the kiosk keeps it and says it again
+        future.add_done_callback(lambda done: self._note(device, outcome.id, done))
+
+    def shown(self, device: str, payload: bytes) -> None:
+        """Take the payload of leaf `shown`."""
+        try:
+            shown = wire.decode(Shown, payload)
+        except ProtocolError as error:
+            self.refuse(device, error.cause, payload)
+            return
+        self._quietly(lambda db: invitations.note_shown(db, device, shown.invitation, self._now()))
+
+    def refuse(self, device: str, cause: str, payload: bytes) -> None:
+        """Count what cannot be taken, keep it as evidence, log the first of its cause."""
+
+        def job(db: Database) -> None:
+            if refusals.note(db, device, cause, payload, self._now()) == 1:
+                log.warning("refused=%s device=%s bytes=%d", cause, device, len(payload))
+
+        self._quietly(job)
+
+    def _quietly(self, job: Callable[[Database], None]) -> None:
+        try:
+            self._writer.submit(job)
+        except (Busy, Stopped):
+            return  # only a count is lost, and the flood that did it is in the log
+
+    def _commit(self, db: Database, outcome: AnyOutcome, jws: bytes) -> Ruling:
+        kept = invitations.get(db, outcome.invitation)
+        standing = None
+        if kept is not None:
+            standing = Standing(
+                device=kept.device,
+                ttl_ms=kept.ttl_ms,
+                outcome_id=kept.outcome_id,
+                case_rated=isinstance(outcome, Rated)
+                and invitations.rated(db, kept.serial, kept.service_number),
+            )
+        ruling = settle(standing, outcome)
+        counts = ruling.verdict is Verdict.COUNTS
+        if not counts and ruling.verdict is not Verdict.KNOWN:
+            times = refusals.note(db, outcome.device, ruling.verdict, jws, self._now())
+            if times == 1:
+                log.warning("refused=%s device=%s", ruling.verdict, outcome.device)
+        if ruling.ends is None or kept is None:
+            return ruling
+        body = jws if counts else _hub_closes(ruling, jws)
+        position = ledger.append(
+            db,
+            ledger.Entry(
+                kind=ruling.ends,
+                recorded_at=self._now(),
+                device=outcome.device,
+                invitation=outcome.invitation,
+                outcome=outcome.id,
+                seq=outcome.seq,
+                body=body,
+            ),
+        )
+        invitations.close(db, outcome.invitation, outcome.id, ruling.ends)
+        if ruling.ends == "rated":
+            db.conn.execute(
+                """
+                INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
+                VALUES (?, ?, 'rating', ?, ?, ?)
+                """,
+                (kept.serial, kept.service_number, position, self._now(), self._now()),
+            )
+        return ruling
+
+    def _note(self, device: str, identifier: str, done: "Future[Ruling]") -> None:
+        error = done.exception()
+        if error is not None:
+            log.error("commit=failed device=%s error=%s", device, error)
+            return  # no receipt: nothing was kept, the kiosk says it again
+        ruling = done.result()
+        with self._lock:
+            if ruling.verdict in (Verdict.COUNTS, Verdict.KNOWN):
+                self._committed.setdefault(device, []).append(identifier)
+            else:
+                refusal = Refusal(id=identifier, reason=ruling.verdict)
+                self._refused.setdefault(device, []).append(refusal)
+            if ruling.ends is not None:
+                self._ended.add(device)
+
+    def _flush(self) -> None:
+        with self._lock:
+            committed, self._committed = self._committed, {}
+            refused, self._refused = self._refused, {}
+            ended, self._ended = self._ended, set()
+        for device in committed.keys() | refused.keys():
+            good, bad = committed.get(device, []), refused.get(device, [])
+            for start in range(0, max(len(good), len(bad)), PER_RECEIPT):
+                part = slice(start, start + PER_RECEIPT)
+                receipt = Receipt(
+                    hub_at=self._now(), committed=tuple(good[part]), refused=tuple(bad[part])
+                )
+                self._acknowledge(device, receipt)
+        if ended:
+            self._settled(ended)
+
+
+def _hub_closes(ruling: Ruling, jws: bytes) -> bytes:
+    """What the hub itself enters when it closes an invitation over a refused rating."""
+    return msgspec.json.encode({"refused": ruling.verdict, "jws": jws.decode("ascii")})

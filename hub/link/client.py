@@ -1,0 +1,147 @@
+"""The hub's MQTT client: listens to every device of the hall, speaks to each.
+
+Nothing here is relied on for delivery: what must arrive is said again until its receipt.
+"""
+
+import logging
+import random
+import socket
+import threading
+from collections.abc import Callable
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from protocol import topics
+from protocol.errors import TopicError
+from protocol.topics import Leaf
+
+log = logging.getLogger(__name__)
+
+Receive = Callable[[str, Leaf, bytes, bool], None]
+"""Called with device, leaf, payload and whether the broker had retained it."""
+
+BACKOFF_CAP_S = 15.0
+
+
+class HubLink:
+    """One connection, renewed for as long as the hub lives; a new client for each.
+
+    `receive` and `connected` are called in the link's own thread.
+    """
+
+    def __init__(
+        self,
+        hall: str,
+        host: str,
+        port: int,
+        *,
+        receive: Receive,
+        connected: Callable[[], None],
+        rng: random.Random,
+    ) -> None:
+        self._hall = hall
+        self._address = (host, port)
+        self._receive = receive
+        self._connected = connected
+        self._rng = rng
+        self._stop = threading.Event()
+        self._client: Client | None = None
+        self._up = False
+        self._thread = threading.Thread(target=self._run, name="hub-link", daemon=True)
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker has us connected and subscribed."""
+        return self._up
+
+    def start(self) -> None:
+        """Start connecting."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Disconnect and end."""
+        self._stop.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        self._thread.join(timeout=10)
+
+    def publish(self, device: str, leaf: Leaf, payload: bytes, *, retain: bool = False) -> None:
+        """Send, if connected; otherwise drop: it is said again after the next connection."""
+        client = self._client
+        if client is not None and self._up:
+            client.publish(topics.topic(self._hall, device, leaf), payload, qos=1, retain=retain)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            client = self._client = self._new_client()
+            try:
+                client.connect(*self._address, keepalive=20)
+                if self._stop.is_set():
+                    return
+                client.loop_forever()
+            except OSError as error:
+                if failures == 0:
+                    log.warning("broker=unreachable address=%s:%d error=%s", *self._address, error)
+            failures = 1 if self._up else failures + 1
+            if self._up and not self._stop.is_set():
+                log.warning("broker=lost")
+            self._up = False
+            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5**failures)))
+
+    def _new_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"hub-{self._hall}",
+            reconnect_on_failure=False,
+        )
+        client.username_pw_set(f"hub-{self._hall}")
+        client.max_inflight_messages_set(1000)
+        client.max_queued_messages_set(20_000)
+        client.on_socket_open = _no_delay
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self,
+        client: Client,
+        userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del userdata, flags, properties
+        if reason.is_failure:
+            log.error("broker=refused reason=%s", reason)
+            client.disconnect()
+            return
+        client.subscribe([(pattern, 1) for pattern in topics.hub_subscriptions(self._hall)])
+        self._up = True
+        log.info("broker=connected address=%s:%d", *self._address)
+        try:
+            self._connected()
+        except Exception:
+            log.exception("broker=connected handler=failed")
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        del client, userdata
+        try:
+            topic = topics.parse(message.topic)
+        except (TopicError, UnicodeDecodeError):
+            return  # a topic that no device of ours has
+        try:
+            self._receive(topic.device, topic.leaf, bytes(message.payload), message.retain)
+        except Exception:  # paho's thread dies of an exception in a callback
+            log.exception("receive=failed device=%s leaf=%s", topic.device, topic.leaf)
+
+
+def _no_delay(client: Client, userdata: object, sock: object) -> None:
+    """Without it every push waits 40 ms for Nagle's algorithm and a delayed acknowledgement."""
+    del client, userdata
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

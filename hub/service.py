@@ -1,0 +1,214 @@
+"""The composition root of the hub: wires store, links, desk, web and the way to the city."""
+
+import asyncio
+import logging
+import random
+import time
+from pathlib import Path
+
+import uvicorn
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hub.board import Board
+from hub.config import ConfigError, HubConfig
+from hub.desk import Desk
+from hub.ingest import Ingest
+from hub.link.broker import EmbeddedBroker
+from hub.link.client import HubLink
+from hub.presence import Presence
+from hub.store import database, vault
+from hub.store.writer import Writer
+from hub.upstream.dialects import Plain
+from hub.upstream.forwarder import Forwarder
+from hub.web import app as web
+from hub.web.values import Health
+from protocol import wire
+from protocol.errors import ProtocolError
+from protocol.messages import Receipt, State
+from protocol.topics import Leaf
+
+log = logging.getLogger(__name__)
+
+
+def epoch_ms() -> int:
+    """The hub's time: milliseconds since 1970, kept right by the hall's time service."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """Milliseconds of the clock that never jumps."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def public_keys(config: HubConfig, base: Path) -> dict[str, ec.EllipticCurvePublicKey]:
+    """Read the devices' public keys; raises `ConfigError` naming every unusable file."""
+    keys, faults = {}, []
+    for device in config.devices:
+        path = base / device.public_key
+        try:
+            key = serialization.load_pem_public_key(path.read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            faults.append(f"{path}：不是公钥文件（PEM）：{error}")
+            continue
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            keys[device.name] = key
+        else:
+            faults.append(f"{path}：不是 P-256 公钥")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return keys
+
+
+class Hub:
+    """One hall's hub. `await run()` serves until `stop` is set."""
+
+    def __init__(self, config: HubConfig, base: Path) -> None:
+        self._config = config
+        self._base = base
+        state = base / config.state
+        state.mkdir(parents=True, exist_ok=True)
+        self._path = state / "hub.db"
+        keys = public_keys(config, base)
+        db = database.connect(self._path)
+        database.migrate(db)
+        self._vault = vault.load_or_create(state / "citizens.key")
+        self._writer = Writer(db)
+        self._presence = Presence(monotonic_ms)
+        self._link = HubLink(
+            config.hall,
+            config.broker.host,
+            config.broker.port,
+            receive=self._receive,
+            connected=lambda: self._board.everything(),  # noqa: PLW0108 - the board comes next
+            rng=random.Random(),  # noqa: S311 - jitter
+        )
+        self._board = Board(
+            self._writer,
+            config,
+            now=epoch_ms,
+            publish=lambda device, leaf, data: self._link.publish(device, leaf, data, retain=True),
+        )
+        self._ingest = Ingest(
+            self._writer, keys, now=epoch_ms, acknowledge=self._acknowledge, settled=self._settled
+        )
+        self._desk = Desk(
+            self._writer,
+            self._vault,
+            config.windows,
+            now=epoch_ms,
+            changed=lambda device: self._board.refresh([device]),
+            queued=self._poke,
+        )
+        self._forwarder: Forwarder | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start everything, serve, and stop in the opposite order."""
+        config = self._config
+        broker = None
+        if config.broker.embedded:
+            broker = EmbeddedBroker(config.broker.host, config.broker.port)
+            await asyncio.to_thread(broker.start)
+        self._writer.start()
+        self._start_forwarder()
+        self._link.start()
+        app = web.create(
+            self._desk,
+            config.api,
+            self._base,
+            presence=self._presence.online,
+            health=self._health,
+        )
+        server = _Server(
+            uvicorn.Config(
+                app,
+                host=config.api.host,
+                port=config.api.port,
+                access_log=False,  # addresses hold serial numbers
+                log_config=None,
+                lifespan="on",
+                timeout_graceful_shutdown=5,
+            )
+        )
+        serving = asyncio.create_task(server.serve())
+        stopping = asyncio.create_task(stop.wait())
+        log.info("hub=up hall=%s api=%s:%d", config.hall, config.api.host, config.api.port)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        stopping.cancel()
+        try:
+            await serving
+        finally:
+            self._link.stop()
+            if self._forwarder is not None:
+                await self._forwarder.stop()
+            self._writer.stop()
+            if broker is not None:
+                await asyncio.to_thread(broker.stop)
+        log.info("hub=down")
+
+    def _start_forwarder(self) -> None:
+        upstream = self._config.upstream
+        if upstream is None:
+            log.warning("upstream=none note=ratings-wait-in-the-ledger")
+            return
+        self._forwarder = Forwarder(
+            self._path,
+            self._writer,
+            self._vault,
+            Plain(upstream.url, timeout_s=upstream.timeout_s),
+            now=epoch_ms,
+            random=random.Random(),  # noqa: S311 - jitter
+            parallel=upstream.parallel,
+            data_source=upstream.data_source,
+        )
+        self._forwarder.start()
+
+    def _poke(self) -> None:
+        if self._forwarder is not None:
+            self._forwarder.poke()
+
+    def _settled(self, devices: set[str]) -> None:
+        self._board.refresh(devices, settings=False)
+        self._poke()
+
+    def _acknowledge(self, device: str, receipt: Receipt) -> None:
+        self._link.publish(device, Leaf.RECEIPT, wire.encode(receipt))
+
+    def _receive(self, device: str, leaf: Leaf, payload: bytes, retained: bool) -> None:
+        if leaf is Leaf.RATING:
+            self._ingest.outcome(device, payload)
+        elif leaf is Leaf.SHOWN:
+            self._ingest.shown(device, payload)
+        elif leaf is Leaf.STATE and not retained:
+            self._state(device, payload)
+
+    def _state(self, device: str, payload: bytes) -> None:
+        """Answer a heartbeat with the hub's time; tell a new connection everything."""
+        try:
+            state = wire.decode(State, payload)
+        except ProtocolError as error:
+            self._ingest.refuse(device, error.cause, payload)
+            return
+        new = self._presence.note(device, state)
+        if state.online:
+            self._acknowledge(
+                device, Receipt(hub_at=epoch_ms(), boot=state.boot, echo_ms=state.mono_ms)
+            )
+        if new:
+            log.info("kiosk=here device=%s connection=%d", device, state.connection)
+            self._board.refresh([device])
+
+    def _health(self) -> Health:
+        reasons = []
+        if not self._link.up:
+            reasons.append("与消息服务的连接中断，评价器收不到邀请")
+        return Health(ready=not reasons, reasons=tuple(reasons))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the command decides when to stop."""
+
+    def install_signal_handlers(self) -> None:
+        """Leave the signals alone."""

@@ -1,0 +1,260 @@
+"""Carries what is committed to the city: in order per case, as often as needed, once in effect.
+
+What the city has is noted only after its own word, and by a commit; a hub killed in between
+sends the record again and hears "already exists". While the city as a whole gives no answer
+it is probed with one record at a time, ever more rarely.
+"""
+
+import asyncio
+import logging
+import random as randomness
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlite_utils import Database
+
+from hub.store import deliveries
+from hub.store.database import connect
+from hub.store.deliveries import Delivery
+from hub.store.vault import Vault, VaultError
+from hub.store.writer import Busy, Job, Stopped, Writer
+from hub.upstream.dialects import Accepted, Answer, Dialect, Refused, Unavailable
+from hub.upstream.records import Record, rating_record, service_record, without_citizen
+from protocol.errors import WireError
+
+Event = Literal["accepted", "exists", "set_aside", "retry"]
+
+INCOMPLETE = "差评缺少原因和文字"
+AWAY_AFTER = 3
+_LONGEST_WAIT_MS = 60_000
+
+_log = logging.getLogger(__name__)
+
+
+class Unsendable(Struct, frozen=True):
+    """A record that must not be sent, and why."""
+
+    reason: str
+
+
+def backoff(random: randomness.Random, base_ms: int, cap_ms: int, n: int) -> int:
+    """Return how many ms to wait after failure `n`: uniform(0, min(cap, base * 1.5**n))."""
+    return int(random.uniform(0, min(cap_ms, base_ms * 1.5 ** min(n, 100))))
+
+
+class Forwarder:
+    """Sends up to `parallel` cases at once; `now` gives ms since 1970.
+
+    Start and stop it in the loop it is to run in; `stop` closes the dialect. Each failed
+    attempt puts its record back by `backoff`; `AWAY_AFTER` failures in a row, whichever
+    records they struck, count as the city being away.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer,
+        vault: Vault,
+        dialect: Dialect,
+        *,
+        now: Callable[[], int],
+        random: randomness.Random,
+        parallel: int = 8,
+        data_source: str = "112",
+        base_ms: int = 1_000,
+        cap_ms: int = 60_000,
+        on_event: Callable[[Event, Delivery], None] = lambda _event, _delivery: None,
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._vault = vault
+        self._dialect = dialect
+        self._now = now
+        self._random = random
+        self._parallel = parallel
+        self._data_source = data_source
+        self._base_ms = base_ms
+        self._cap_ms = cap_ms
+        self._on_event = on_event
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._db: Database | None = None
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._under_way: dict[str, asyncio.Task[None]] = {}  # by serial
+        self._failures = 0
+        self._away = False
+        self._probe_at = 0
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._db = connect(self._path)
+        self._task = self._loop.create_task(self._run(self._db), name="forwarder")
+
+    def poke(self) -> None:
+        """Say that something was committed; from any thread, also before start and after stop."""
+        loop = self._loop
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(self._wake.set)
+            except RuntimeError:  # the loop is closed: what waits is found at the next start
+                self._loop = None
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        """End; what is under way gets `grace_s` to finish and is otherwise sent again later."""
+        if self._task is None:
+            return
+        self._stopping = True
+        self._wake.set()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way.values(), timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._dialect.close()
+        if self._db is not None:
+            self._db.close()
+        self._task = self._db = self._loop = None
+
+    @property
+    def away(self) -> bool:
+        """Whether the city as a whole gives no answer."""
+        return self._away
+
+    async def _run(self, db: Database) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                wait_ms = self._launch(db)
+            except Exception as error:  # noqa: BLE001 - the store is busy or broken: look again
+                _log.error("forwarder=stumbled error=%s", type(error).__name__)
+                wait_ms = self._cap_ms
+            timeout = min(wait_ms, _LONGEST_WAIT_MS) / 1000
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout)
+            except TimeoutError:
+                continue
+
+    def _launch(self, db: Database) -> int:
+        """Send what may go now; return after how many ms to look again."""
+        now = self._now()
+        if self._away and now < self._probe_at <= now + self._cap_ms:
+            return self._probe_at - now
+        room = (1 if self._away else self._parallel) - len(self._under_way)
+        if room <= 0:
+            return _LONGEST_WAIT_MS
+        at = deliveries.next_at(db, now)
+        # Nothing is ever put off for longer than the cap: the clock has been put back since.
+        horizon = at if at is not None and at > now + self._cap_ms else now
+        for delivery in deliveries.due(db, horizon, room + len(self._under_way)):
+            if delivery.serial not in self._under_way and room:
+                room -= 1
+                task = asyncio.create_task(self._deliver(db, delivery, probing=self._away))
+                self._under_way[delivery.serial] = task
+        return _LONGEST_WAIT_MS if at is None or not room else at - now
+
+    async def _deliver(self, db: Database, delivery: Delivery, *, probing: bool) -> None:
+        try:
+            answer = await self._attempt(db, delivery)
+            try:
+                event = await self._note(delivery, answer)
+            except Stopped:
+                return  # sent again after the next start; the city will know it
+            except Exception as error:  # noqa: BLE001 - the commit failed: nothing is noted
+                answer, event = Unavailable(f"结果未能保存（{type(error).__name__}）"), "retry"
+            if isinstance(answer, Unavailable):
+                self._failed(answer.reason, probing=probing)
+            elif not isinstance(answer, Unsendable):
+                self._answered()
+            self._on_event(event, delivery)
+        finally:
+            del self._under_way[delivery.serial]
+            self._wake.set()
+
+    async def _attempt(self, db: Database, delivery: Delivery) -> Answer | Unsendable:
+        try:
+            record = self._record(db, delivery)
+            if isinstance(record, Unsendable):
+                return record
+            answer = await self._dialect.send(delivery.kind, record)
+        except VaultError as error:
+            return Unavailable(str(error))
+        except Exception as error:  # noqa: BLE001 - one record must not stop the others
+            return Unavailable(f"程序错误（{type(error).__name__}）")
+        if isinstance(answer, Refused):
+            return Refused(without_citizen(answer.reason, record))
+        return answer
+
+    def _record(self, db: Database, delivery: Delivery) -> Record | Unsendable:
+        if delivery.kind == "rating" and delivery.service_state != "accepted":
+            return Unsendable(deliveries.with_its_service(""))
+        try:
+            parcel = deliveries.load(db, self._vault, delivery)
+        except WireError:
+            return Unsendable("台账中的评价无法读取")
+        if parcel is None:
+            return Unsendable("找不到对应的办件或评价")
+        if parcel.rated is None:
+            return service_record(parcel.case, data_source=self._data_source)
+        if not parcel.rated.complete:
+            return Unsendable(INCOMPLETE)
+        return rating_record(
+            parcel.case, parcel.rated, parcel.recorded_at, data_source=self._data_source
+        )
+
+    async def _note(self, delivery: Delivery, answer: Answer | Unsendable) -> Event:
+        """Commit what became of a record; when this returns it is on disk."""
+        now = self._now()
+        job: Job[None]
+        if isinstance(answer, Unavailable):
+            at = now + backoff(self._random, self._base_ms, self._cap_ms, delivery.attempts)
+            reason = answer.reason
+            job = lambda db: deliveries.retry(db, delivery.id, at, reason)  # noqa: E731
+            event: Event = "retry"
+            _log.debug("delivery=retry id=%d kind=%s", delivery.id, delivery.kind)
+        elif isinstance(answer, Refused | Unsendable):
+            reason = answer.reason
+            job = lambda db: deliveries.set_aside(db, delivery.id, reason, now)  # noqa: E731
+            event = "set_aside"
+        else:
+            job = lambda db: deliveries.accepted(db, delivery.id, now)  # noqa: E731
+            event = "accepted" if isinstance(answer, Accepted) else "exists"
+        await self._commit(job)
+        if event == "set_aside":
+            # Without the reason: the city's words are kept in the store, not in logs.
+            _log.warning("delivery=set_aside id=%d kind=%s", delivery.id, delivery.kind)
+        return event
+
+    async def _commit(self, job: Job[Any]) -> None:
+        while True:
+            try:
+                # Shielded: a job that the writer has taken is not ours to cancel.
+                return await asyncio.shield(asyncio.wrap_future(self._writer.submit(job)))
+            except Busy:
+                if self._stopping:
+                    raise Stopped from None
+                await asyncio.sleep(0.02)
+
+    def _failed(self, reason: str, *, probing: bool) -> None:
+        if self._away and not probing:
+            return  # sent before the city went away: says nothing new
+        self._failures += 1
+        if self._failures < AWAY_AFTER:
+            return
+        if not self._away:
+            self._away = True
+            _log.warning("upstream=unavailable reason=%s", reason)
+        steps = self._failures - AWAY_AFTER
+        self._probe_at = self._now() + backoff(self._random, self._base_ms, self._cap_ms, steps)
+
+    def _answered(self) -> None:
+        self._failures = 0
+        if self._away:
+            self._away = False
+            _log.info("upstream=available")

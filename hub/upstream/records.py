@@ -1,0 +1,120 @@
+"""The records that the city wants, made of what the hub keeps (domain page, 3). Pure.
+
+Every value is a string, numbers too ("1", "4"): the fields are codes and texts in the city's
+tables, none is reckoned with. `taskHandleItem` stands only where there is one, `resultDate`
+only in a finished case (status 3), the three `handleUser…` fields only where an agent came;
+every other field always stands, empty (`""`) where nothing is known.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hub.rules.case import Case
+from protocol.messages import Rated, Stamp
+
+Record = dict[str, str]
+
+# A fixed offset: China has kept it all year since 1991, and a bare machine may lack the zone file.
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+CITIZEN = (
+    "userName",
+    "certKey",
+    "mobile",
+    "handleUserName",
+    "handleUserPageCode",
+    "writingEvaluation",
+)
+"""The fields that are about the citizen, or in the citizen's own words."""
+
+
+def service_record(case: Case, *, data_source: str = "112") -> Record:
+    """Return the service record (办件服务数据), key (projectNo, serviceNumber)."""
+    record = {"taskCode": case.task_code}
+    if case.task_handle_item:
+        record["taskHandleItem"] = case.task_handle_item
+    record |= {
+        "taskName": case.matter,
+        "taskType": case.task_type,
+        "projectNo": case.serial,
+        "proStatus": case.status,
+        "orgcode": case.org_code,
+        "orgName": case.org_name,
+        "areaCode": case.area_code.ljust(12, "0"),
+        "acceptDate": case.accepted_at,
+    }
+    if case.finished_at is not None:
+        record["resultDate"] = case.finished_at
+    record |= {
+        "userProp": case.applicant.kind,
+        "userName": case.applicant.name,
+        "userPageType": case.applicant.certificate_type,
+        "certKey": case.applicant.certificate_number,
+    }
+    if case.agent is not None:
+        record |= {
+            "handleUserName": case.agent.name,
+            "handleUserPageType": case.agent.certificate_type,
+            "handleUserPageCode": case.agent.certificate_number,
+        }
+    return record | {
+        "mobile": case.applicant.mobile,
+        "serviceName": case.service_name,
+        "serviceNumber": str(case.service_number),
+        "serviceTime": case.service_time,
+        "projectType": case.promise,
+        "proManager": case.manager,
+        "dataSource": data_source,
+    }
+
+
+def rating_record(
+    case: Case, rated: Rated, recorded_at: int, *, data_source: str = "112"
+) -> Record:
+    """Return the rating (评价数据) of one service of a case: the case's fields and the rating's.
+
+    The rating must be `complete`; nothing is made up for one that is not. Constant are
+    pf 4 (大厅平板/评价器), appStatus 1 (无需审核), isdefault 0 (a person rated),
+    EffectivEvalua 1 (valid) and assessNumber 1 (first rating).
+    """
+    return service_record(case, data_source=data_source) | {
+        "pf": "4",
+        "satisfaction": str(rated.level),
+        "evalDetail": ",".join(rated.reasons),
+        "writingEvaluation": rated.comment,
+        "assessTime": local_time(rated_at(rated.stamp, recorded_at)),
+        "appStatus": "1",
+        "isdefault": "0",
+        "EffectivEvalua": "1",
+        "assessNumber": "1",
+    }
+
+
+def rated_at(stamp: Stamp, recorded_at: int) -> int:
+    """Return when a rating was given, in ms since 1970 on the hub's clock.
+
+    A kiosk that no hub had answered since its start cannot say; then it is the hub's own
+    time of record, as it is where the kiosk's figures lie outside of any calendar.
+    """
+    if stamp.offset_ms is None:
+        return recorded_at
+    at = stamp.mono_ms + stamp.offset_ms
+    return at if 0 <= at < 253_402_300_800_000 - 8 * 3_600_000 else recorded_at
+
+
+def local_time(at: int) -> str:
+    """Return `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai for milliseconds since 1970."""
+    moment = (_EPOCH + timedelta(milliseconds=at)).astimezone(SHANGHAI)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def without_citizen(words: str, record: Record) -> str:
+    """Return the city's words fit to be kept in clear: what they repeat of the citizen is struck.
+
+    At most 200 characters, one line.
+    """
+    plain = "".join(letter if letter.isprintable() else " " for letter in words)
+    for value in sorted((record.get(field, "") for field in CITIZEN), key=len, reverse=True):
+        if value:
+            plain = plain.replace(value, "＊＊＊")
+    return " ".join(plain.split())[:200]

@@ -1,0 +1,170 @@
+"""Everything that can go wrong in a request, as RFC 9457 problem details in Chinese.
+
+`KINDS` is the list integrators program against: the word in `type` never changes.
+"""
+
+import logging
+import sqlite3
+import traceback
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from hub.desk import DeskError
+from hub.store.writer import Busy, Stopped
+from hub.web.wording import hint
+from protocol.strict import WHOLE, Faults
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:pingyi:problem:"
+FAULTS_LISTED = 100
+RETRY_AFTER_S = 2
+
+KINDS = {
+    "bad_request": (400, "请求有误"),
+    "malformed_address": (400, "地址无法读取"),
+    "malformed_body": (400, "请求正文无法读取"),
+    "unauthorized": (401, "未通过身份验证"),
+    "unknown_route": (404, "没有这个地址"),
+    "unknown_window": (404, "没有这个窗口"),
+    "unknown_case": (404, "没有这个办件"),
+    "unknown_invitation": (404, "没有这个评价邀请"),
+    "nothing_open": (404, "没有进行中的评价邀请"),
+    "method_not_allowed": (405, "该地址不支持这种请求方法"),
+    "already_rated": (409, "该次服务已经评价"),
+    "open_elsewhere": (409, "正在另一台评价器上评价"),
+    "window_paused": (409, "窗口已暂停"),
+    "nobody_signed_on": (409, "窗口没有工作人员"),
+    "body_too_large": (413, "请求正文过大"),
+    "unsupported_media_type": (415, "不支持的正文格式"),
+    "invalid_fields": (422, "字段填写有误"),
+    "internal": (500, "服务内部错误"),
+    "busy": (503, "服务繁忙"),
+    "storage_full": (507, "存储空间不足"),
+}
+_BY_STATUS = {
+    404: ("unknown_route", "请核对地址；全部地址见 /api/v1/openapi.json"),
+    405: ("method_not_allowed", "请核对请求方法；允许的方法见响应头 Allow"),
+    413: ("body_too_large", "请求正文最多 64 KiB"),
+}
+
+
+class Bad(msgspec.Struct, frozen=True):
+    """One field that is wrong; `$` is the body as a whole."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every answer that is not a success (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[Bad, ...] = ()
+
+
+class Refused(Exception):
+    """A request that is turned down; `kind` is a key of `KINDS`, `detail` says what to do."""
+
+    def __init__(self, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+
+
+def problem(kind: str, detail: str, errors: tuple[Bad, ...] = ()) -> Problem:
+    """Build the body for a kind."""
+    status, title = KINDS[kind]
+    return Problem(
+        type=TYPE_PREFIX + kind, title=title, status=status, detail=detail, errors=errors
+    )
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Answer any error with a problem; what nobody foresaw is logged without its data."""
+    body, headers = _translate(error)
+    if body.status == 500:
+        # Frames only: the text of an unforeseen error might quote what a citizen wrote.
+        log.error(
+            "request failed: method=%s route=%s error=%s\n%s",
+            request.method,
+            request.scope.get("path_template", "-"),
+            type(error).__name__,
+            "".join(traceback.format_tb(error.__traceback__)),
+        )
+    return Response(
+        body,
+        status_code=body.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def _translate(error: Exception) -> tuple[Problem, dict[str, str]]:
+    match error:
+        case Refused():
+            found = problem(error.kind, error.detail), error.headers
+        case Faults():
+            found = _fields(error), {}
+        case DeskError() if error.code in KINDS:
+            found = problem(error.code, str(error)), {}
+        case Busy():
+            found = _busy("等待写入的请求过多，本次未受理，请稍后重试")
+        case Stopped():
+            found = _busy("服务正在停止，本次未受理，请稍后重试")
+        case sqlite3.Error():
+            found = _storage(error)
+        case HTTPException():
+            found = _http(error)
+        case _:
+            found = _internal(), {}
+    return found
+
+
+def _fields(error: Faults) -> Problem:
+    bad = [
+        Bad("$" if fault.place == WHOLE else fault.place, fault.message + hint(fault.place))
+        for fault in error.faults
+    ]
+    listed = bad[:FAULTS_LISTED]
+    if len(bad) > len(listed):
+        listed.append(Bad("", f"另有 {len(bad) - len(listed)} 处未列出"))
+    return problem("invalid_fields", f"共 {len(bad)} 处有误，逐项见 errors", tuple(listed))
+
+
+def _busy(detail: str) -> tuple[Problem, dict[str, str]]:
+    return problem("busy", detail), {"Retry-After": str(RETRY_AFTER_S)}
+
+
+def _storage(error: sqlite3.Error) -> tuple[Problem, dict[str, str]]:
+    code = getattr(error, "sqlite_errorcode", None)
+    # Extended result codes carry the primary one in their low byte.
+    primary = None if code is None else code & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        detail = "本次未保存：磁盘已满。请大厅管理员清理磁盘空间，之后重发本次请求"
+        return problem("storage_full", detail), {}
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return _busy("数据库正被占用，本次未保存，请稍后重试")
+    return _internal(), {}
+
+
+def _http(error: HTTPException) -> tuple[Problem, dict[str, str]]:
+    headers = dict(error.headers or {})
+    if error.status_code in _BY_STATUS:
+        kind, detail = _BY_STATUS[error.status_code]
+        return problem(kind, detail), headers
+    if error.status_code < 500:
+        return problem("bad_request", "请求头或请求行有误，请核对 HTTP 报文"), headers
+    return _internal(), {}
+
+
+def _internal() -> Problem:
+    return problem("internal", "请求未能完成，原因已记入服务日志；可稍后重试，仍不行请联系管理员")

@@ -1,0 +1,76 @@
+"""What goes over the interface, besides the case itself: one struct per body."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Self, get_args
+
+import msgspec
+from msgspec import Meta
+
+from hub.desk import Status
+from hub.rules.case import CaseFacts
+from protocol.messages import Label, Name, Part, Serial, ServiceNumber, Staff
+
+_BEIJING = timezone(timedelta(hours=8))
+# What a label may hold (no control characters, no direction marks), and not blanks alone.
+_SAYS_SOMETHING = r"^(?=[\s\S]*\S)" + get_args(Label)[1].pattern.removeprefix("^")
+
+
+class CaseKey(Part, frozen=True, kw_only=True):
+    """What names one service of a case."""
+
+    serial: Serial
+    service_number: ServiceNumber
+
+
+class WindowKey(Part, frozen=True, kw_only=True):
+    """What names a window."""
+
+    window: Name
+
+
+class InvitationRequest(Part, frozen=True, kw_only=True):
+    """What a window system says to invite: for which service, by whom, for how long."""
+
+    serial: Serial
+    service_number: ServiceNumber
+    case: CaseFacts | None = None
+    staff: Staff | None = None
+    timeout_s: Annotated[int, Meta(ge=1, le=600)] | None = None
+
+
+class PauseRequest(Part, frozen=True, kw_only=True):
+    """Why a window closes, as citizens read it: one line that says something."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=60, pattern=_SAYS_SOMETHING)]
+
+
+class InvitationStatus(Status, frozen=True, kw_only=True):
+    """A status, when it ends in Beijing time, and whether its kiosk is seen now."""
+
+    deadline: str
+    device_online: bool
+
+    @classmethod
+    def of(cls, status: Status, presence: Callable[[str], bool]) -> Self:
+        """Add to a status what a window system wants to know at the moment."""
+        # In UTC first: a naive step through local time would depend on the hub's zone.
+        deadline = datetime.fromtimestamp(status.deadline_at / 1000, UTC).astimezone(_BEIJING)
+        return cls(
+            **msgspec.structs.asdict(status),
+            deadline=deadline.isoformat(timespec="milliseconds"),
+            device_online=presence(status.device),
+        )
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the hub can do its work, and if not, why, in Chinese."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    """The process answers."""
+
+    alive: bool = True

@@ -1,0 +1,96 @@
+"""What each field of the interface means, in the words of the halls.
+
+One table serves both the OpenAPI page and the answers to wrong requests.
+"""
+
+_MEANINGS = {
+    "serial": "业务流水号，办事人看到的那个号；1 至 64 个字符，不含空白和 / ? # % \\",
+    "service_number": "同一办件的第几次服务，1 至 99",
+    "matter": "事项名称，显示在评价器上",
+    "task_code": "事项实施编码，31 位字母或数字",
+    "task_handle_item": "业务办理项编码，33 位字母或数字；没有则留空",
+    "task_type": "事项类型：01 行政许可、05 行政给付、07 行政确认、08 行政奖励、"
+    "09 行政裁决、10 其他行政权力、20 公共服务、99 其他",
+    "status": "办件状态：1 待受理、2 已受理、3 办结",
+    "org_code": "受理部门编码",
+    "org_name": "受理部门名称",
+    "area_code": "行政区划代码，6 位或 12 位数字",
+    "accepted_at": "受理时间，北京时间，形如 2026-01-31 09:30:00",
+    "finished_at": "办结时间，北京时间，形如 2026-01-31 09:30:00；仅办结时填写",
+    "service_name": "服务名称，如：咨询、申报、补正、缴费、签收、办结",
+    "service_time": "服务时间，北京时间，形如 2026-01-31 09:30:00",
+    "promise": "办件类型：1 即办件、2 承诺件",
+    "manager": "项目经办人",
+    "applicant": "申请人，加密保存，不发往评价器",
+    "agent": "代办人；没有则为 null",
+    "kind": "申请人类型：1 自然人、2 企业法人、3 事业法人、4 社会组织法人、"
+    "5 非法人企业、6 行政机关、9 其他组织",
+    "name": "姓名或名称，最多 40 个字符",
+    "number": "工号",
+    "post": "职务或岗位",
+    "certificate_type": "证件类型，3 位数字；111 为居民身份证",
+    "certificate_number": "证件号码",
+    "mobile": "手机号码，11 位数字；没有则留空",
+    "case": "办件信息；已登记过可为 null",
+    "staff": "窗口工作人员；null 表示当前签到的人员",
+    "timeout_s": "等待评价的秒数，1 至 600；null 表示用窗口的设置",
+    "reason": "暂停原因，显示给办事人，1 至 60 个字符，不能只有空格",
+    "window": "窗口名称，与配置一致",
+    "id": "评价邀请编号，32 位十六进制",
+    "device": "评价器名称",
+    "state": "open 进行中、rated 已评价、expired 超时未评、withdrawn 已撤回；不含评价等级",
+    "shown": "评价器是否已显示",
+    "withdrawal_requested": "窗口是否已要求撤回",
+    "issued_at": "发出时间，1970 年起的毫秒数（UTC）",
+    "deadline_at": "截止时间，1970 年起的毫秒数（UTC）",
+    "deadline": "截止时间，ISO 8601，北京时间",
+    "device_online": "评价器此刻是否在线",
+    "rated": "该次服务是否已评价",
+    "invitations": "该次服务的全部评价邀请，按时间先后",
+    "ready": "能否正常工作",
+    "reasons": "不能正常工作的原因",
+    "alive": "进程在运行",
+    "type": "问题的种类，固定不变，程序据此判断",
+    "title": "问题的名称",
+    "detail": "具体情况与处理办法",
+    "errors": "全部有误的字段",
+    "field": "字段位置，如 case.applicant.name；$ 表示整个正文",
+    "message": "错在哪里",
+    "Problem.status": "HTTP 状态码",
+}
+
+_STRUCTURES = frozenset({"case", "staff", "applicant", "agent"})
+_STRUCTS = {
+    "CaseFacts": "办件信息",
+    "Applicant": "申请人",
+    "Person": "代办人",
+    "Staff": "窗口工作人员，显示在评价器上",
+    "CaseStatus": "办件某次服务的评价情况，不含办事人信息",
+    "Status": "评价邀请的进展，不含评价等级",
+    "InvitationStatus": "评价邀请的进展，不含评价等级",
+    "InvitationRequest": "邀请评价：哪个办件的哪次服务，由谁办理，等待多久",
+    "PauseRequest": "暂停窗口，并告诉办事人原因",
+    "Problem": "问题说明（RFC 9457）",
+    "Bad": "一个有误的字段",
+    "Health": "能否正常工作",
+    "Alive": "进程在运行",
+}
+
+
+def meaning(field: str, owner: str = "") -> str:
+    """Return what `field` (of struct `owner`) means, or an empty text."""
+    return _MEANINGS.get(f"{owner}.{field}") or _MEANINGS.get(field, "")
+
+
+def hint(place: str) -> str:
+    """Return what should stand at `place`, in brackets, or an empty text."""
+    owner, _, field = place.rpartition(".")
+    if field in _STRUCTURES:
+        return ""
+    found = meaning(field, owner.rpartition(".")[2])
+    return f"（{found}）" if found else ""
+
+
+def struct_meaning(name: str) -> str:
+    """Return what the struct `name` holds, or an empty text."""
+    return _STRUCTS.get(name, "")

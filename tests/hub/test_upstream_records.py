@@ -1,0 +1,85 @@
+from upstream_world import NOW, a_case, a_rating
+
+from hub.upstream.records import local_time, rated_at, rating_record, service_record
+from protocol.messages import Stamp
+
+SERVICE = {
+    "taskCode": "T" * 31,
+    "taskName": "示例事项",
+    "taskType": "01",
+    "projectNo": "SL0001",
+    "proStatus": "2",
+    "orgcode": "ORG1",
+    "orgName": "示例局",
+    "areaCode": "120116000000",
+    "acceptDate": "2026-11-20 09:00:00",
+    "userProp": "1",
+    "userName": "示例甲",
+    "userPageType": "111",
+    "certKey": "ID-JIA",
+    "handleUserName": "示例乙",
+    "handleUserPageType": "111",
+    "handleUserPageCode": "ID-YI",
+    "mobile": "13000000000",
+    "serviceName": "申报",
+    "serviceNumber": "1",
+    "serviceTime": "2026-11-20 09:05:00",
+    "projectType": "2",
+    "proManager": "",
+    "dataSource": "112",
+}
+
+
+def test_a_service_record_has_the_fields_of_the_interface():
+    """Names, order of meaning and string values of domain page 3."""
+    assert service_record(a_case()) == SERVICE
+
+
+def test_fields_that_depend_on_the_case_stand_only_where_they_apply():
+    """Agent, end of the case and handling item are left out where there is none."""
+    record = service_record(
+        a_case(
+            agent=None,
+            status="3",
+            finished_at="2026-11-21 10:00:00",
+            task_handle_item="T" * 33,
+            area_code="120116001002",
+        ),
+        data_source="133",
+    )
+    assert not [name for name in record if name.startswith("handle")]
+    assert record["resultDate"] == "2026-11-21 10:00:00"
+    assert record["taskHandleItem"] == "T" * 33
+    assert record["areaCode"] == "120116001002"
+    assert record["dataSource"] == "133"
+
+
+def test_a_rating_is_the_case_and_what_the_citizen_pressed():
+    """The order of the reasons is the citizen's."""
+    rated = a_rating(level=2, reasons=("209", "207"), comment="示例：\n请改进")
+    assert rating_record(a_case(), rated, 1) == SERVICE | {
+        "pf": "4",
+        "satisfaction": "2",
+        "evalDetail": "209,207",
+        "writingEvaluation": "示例：\n请改进",
+        "assessTime": local_time(NOW + 5_000),
+        "appStatus": "1",
+        "isdefault": "0",
+        "EffectivEvalua": "1",
+        "assessNumber": "1",
+    }
+
+
+def test_times_are_those_of_shanghai():
+    """1 January 1970, 00:00 UTC was eight in the morning."""
+    assert local_time(0) == "1970-01-01 08:00:00"
+    assert local_time(253_402_271_999_999) == "9999-12-31 23:59:59"
+
+
+def test_a_kiosk_that_did_not_know_the_time_gets_the_hubs():
+    """Without an offset, or with one that leads out of the calendar, the time of record counts."""
+    boot = "0" * 32
+    assert rated_at(Stamp(boot=boot, mono_ms=5, offset_ms=NOW), 7) == NOW + 5
+    assert rated_at(Stamp(boot=boot, mono_ms=5), 7) == 7
+    assert rated_at(Stamp(boot=boot, mono_ms=5, offset_ms=-6), 7) == 7
+    assert rated_at(Stamp(boot=boot, mono_ms=1 << 53, offset_ms=1 << 53), 7) == 7

@@ -1,0 +1,158 @@
+"""A real hub behind its real HTTP interface, on a free loopback port."""
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import uvicorn
+
+from hub.config import ApiConfig, WindowConfig
+from hub.desk import Desk
+from hub.store.database import connect, migrate
+from hub.store.vault import Vault
+from hub.store.writer import Writer
+from hub.web import app, auth
+from hub.web.values import Health
+from protocol.messages import Staff
+
+CITIZEN = "示例办事人"
+CERTIFICATE = "120000190001010000"
+CASE = {
+    "matter": "示例事项",
+    "task_code": "1" * 31,
+    "task_type": "01",
+    "status": "2",
+    "org_code": "示例编码",
+    "org_name": "示例局",
+    "area_code": "120000",
+    "accepted_at": "2026-01-31 09:30:00",
+    "service_name": "申报",
+    "service_time": "2026-01-31 09:30:00",
+    "applicant": {"name": CITIZEN, "certificate_number": CERTIFICATE},
+}
+WINDOW = "1号窗口"
+EMPTY_WINDOW = "2号窗口"
+WINDOWS = (
+    WindowConfig(name=WINDOW, device="k1", staff=Staff(name="示例甲")),
+    WindowConfig(name=EMPTY_WINDOW, device="k2"),
+)
+
+
+def case_path(serial="津示例0001", number=1):
+    return f"/api/v1/cases/{quote(serial, safe='')}/{number}"
+
+
+def window_path(rest, window=WINDOW):
+    return f"/api/v1/windows/{quote(window)}/{rest}"
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+
+    @property
+    def body(self):
+        return json.loads(self.text)
+
+    @property
+    def kind(self):
+        """The kind of problem, after checking that it is a whole RFC 9457 one."""
+        assert self.headers["Content-Type"] == "application/problem+json"
+        body = self.body
+        assert body["status"] == self.status
+        assert body["title"]
+        assert body["detail"]
+        return body["type"].removeprefix("urn:pingyi:problem:")
+
+    @property
+    def faults(self):
+        return {bad["field"]: bad["message"] for bad in self.body["errors"]}
+
+
+class Hall:
+    """What a test holds in hand: the writer, the clock, and a window system's client."""
+
+    def __init__(self, base: Path):
+        self.base = base
+        self.key, digest = auth.new_key()
+        (base / "keys").write_text(f"# 示例系统\n\n{digest}  # 窗口系统\n", encoding="utf-8")
+        self.config = ApiConfig(key_files=("keys",))
+        self.now = 1_700_000_000_000
+        self.changed = []
+        self.online = set()
+        self.health = Health(ready=True)
+        self.broken = False
+        db = connect(base / "hub.db")
+        migrate(db)
+        self.writer = Writer(db, limit=3)
+        self.port = 0
+
+    def presence(self, device):
+        if self.broken:
+            raise RuntimeError(f"示例故障：{CITIZEN}")
+        return device in self.online
+
+    def app(self):
+        desk = Desk(
+            self.writer,
+            Vault(b"k" * 32),
+            WINDOWS,
+            now=lambda: self.now,
+            changed=self.changed.append,
+        )
+        return app.create(
+            desk, self.config, self.base, presence=self.presence, health=lambda: self.health
+        )
+
+    def ask(self, method, path, body=None, **headers):
+        """Send one request; a body that is not bytes is sent as JSON."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        sent = {"Authorization": f"Bearer {self.key}"}
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(
+                method, path, data, {key: value for key, value in sent.items() if value}
+            )
+            return Answer(connection.getresponse())
+
+    def invite(self, serial="津示例0001", number=1, window=WINDOW, **more):
+        return self.ask(
+            "POST",
+            window_path("invitations", window),
+            {"serial": serial, "service_number": number} | more,
+        )
+
+
+@contextlib.contextmanager
+def open_hall(base: Path):
+    """Serve until the block ends; nothing is left running."""
+    hall = Hall(base)
+    hall.writer.start()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            hall.app(), host="127.0.0.1", port=0, access_log=False, log_config=None, ws="none"
+        )
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until = time.monotonic() + 10
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < until, "the server did not start in time"
+            thread.join(0.005)
+        hall.port = server.servers[0].sockets[0].getsockname()[1]
+        yield hall
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        hall.writer.stop()
