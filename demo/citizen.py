@@ -11,7 +11,6 @@ from demo.parts import KioskPart, PartError
 
 STEP_S = 20.0
 TAP_AGAIN_S = 0.25
-RATED = {"thanks", "reasons"}
 
 Snap = Callable[[str], Awaitable[None]]
 
@@ -24,26 +23,37 @@ class Pressed(msgspec.Struct, kw_only=True):
     thanked: bool = False
 
 
+Seen = dict[str, Any]
+
+
+def _showing(*screens: str) -> Callable[[Seen], bool]:
+    return lambda seen: seen.get("screen") in screens
+
+
+def _chosen(code: str) -> Callable[[Seen], bool]:
+    return lambda seen: code in seen.get("reasons", [])
+
+
 async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None:
     """Answer the invitation that is shown, as the row says. Raises `Away` if the kiosk dies."""
     if row.level is None:
         raise ValueError("this citizen walks away")
     pressed.level = row.level
-    await _press(kiosk, f"level-{row.level}", lambda seen: seen["screen"] in RATED)
+    await _press(kiosk, f"level-{row.level}", _showing("thanks", "reasons"))
     if row.level < 3:
-        await snap("原因")
+        await snap("reasons")
         await _say_why(kiosk, row)
-        await snap("原因已选")
-        await _press(kiosk, "submit", lambda seen: seen["screen"] == "thanks")
+        await snap("reasons-chosen")
+        await _press(kiosk, "submit", _showing("thanks"))
         pressed.thanked = True
-        await snap("谢谢")
+        await snap("thanks")
     else:
-        await snap("谢谢")
+        await snap("thanks")
         await _say_why(kiosk, row)
         pressed.thanked = True
         if row.reasons or row.comment:
-            await snap("谢谢-已选理由")
-    await _press(kiosk, "done", lambda seen: seen["screen"] != "thanks")
+            await snap("thanks-reasons")
+    await _press(kiosk, "done", lambda seen: seen.get("invitation") != pressed.invitation)
 
 
 async def _say_why(kiosk: KioskPart, row: Row) -> None:
@@ -51,12 +61,12 @@ async def _say_why(kiosk: KioskPart, row: Row) -> None:
         if not await kiosk.order("tap", key=f"reason-{code}"):
             await kiosk.order("tap", key="more")
             await _press_once_there(kiosk, f"reason-{code}")
-        await _see(kiosk, lambda seen, code=code: code in seen["reasons"])
+        await _see(kiosk, _chosen(code))
     if row.comment:
         await _press_once_there(kiosk, "comment")
         await asyncio.sleep(0.05)
         await kiosk.order("type", text=row.comment)
-        await _see(kiosk, lambda seen: seen["comment"] == row.comment)
+        await _see(kiosk, lambda seen: seen.get("comment") == row.comment)
 
 
 async def _press(kiosk: KioskPart, key: str, then: Callable[[dict[str, Any]], bool]) -> None:

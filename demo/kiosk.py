@@ -29,6 +29,11 @@ class Finger:
         stage.watch = self._watch
         threading.Thread(target=self._listen, name="finger", daemon=True).start()
 
+    @classmethod
+    def attach(cls, stage: Any) -> None:
+        """Put a finger in front of a stage."""
+        cls(stage)
+
     def _say(self, line: dict[str, object]) -> None:
         with self._lock:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -97,7 +102,7 @@ def main(file: Path, headless: bool) -> None:
     """Run the kiosk under the demo's finger."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = configuration.load(file)
-    kiosk.run(config, file.parent, headless=headless, extend=lambda stage: Finger(stage) and None)
+    kiosk.run(config, file.parent, headless=headless, extend=Finger.attach)
 
 
 if __name__ == "__main__":

@@ -137,13 +137,14 @@ class KioskPart(Part):
         """Wait until what is seen is as wanted; False when the time is over. Raises `Away`."""
         try:
             async with asyncio.timeout(within_s), self._changed:
-                while not wanted(self.seen):
+                while True:
                     if not self._alive:
                         raise Away
+                    if wanted(self.seen):
+                        return True
                     await self._changed.wait()
         except TimeoutError:
             return False
-        return True
 
     async def _ready(self, process: Process) -> None:
         self.seen = {}

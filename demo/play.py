@@ -4,8 +4,9 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from demo.cases import Row
 from demo.citizen import Pressed
 from demo.hall import Hall, Size
 from demo.parts import Away, KioskPart, Part
-from demo.tally import Played, Summary, count
+from demo.tally import Played, Summary, count, read_city
 from demo.timeline import Timeline
 from demo.window_system import Rejected, WindowSystem
 
@@ -78,14 +79,19 @@ class _Stage:
         self._finished: dict[str, int] = defaultdict(int)
         self._turn = asyncio.Condition()
         self._count = 0
-        self._mending: set[Part] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close what is open."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._desk.close()
 
     async def play(self) -> None:
         """Each kiosk's windows take their rows in order; all of one case keep their order."""
+        if not self._plan.quiet:
+            self._background(self.watch_city())
         lanes: dict[int, list[int]] = defaultdict(list)
         earlier: dict[int, int] = {}
         seen: dict[str, int] = defaultdict(int)
@@ -94,11 +100,9 @@ class _Stage:
             earlier[index] = seen[each.row.serial]
             seen[each.row.serial] += 1
         async with asyncio.TaskGroup() as group:
-            chaos = group.create_task(self._chaos())
-            async with asyncio.TaskGroup() as work:
-                for number, indices in lanes.items():
-                    work.create_task(self._lane(number, indices, earlier))
-            chaos.cancel()
+            group.create_task(self._chaos())
+            for number, indices in lanes.items():
+                group.create_task(self._lane(number, indices, earlier))
 
     async def _lane(self, number: int, indices: list[int], earlier: dict[int, int]) -> None:
         for index in indices:
@@ -107,7 +111,9 @@ class _Stage:
                 await self._turn.wait_for(
                     lambda each=each, index=index: self._finished[each.row.serial] >= earlier[index]
                 )
-            self._count += 1
+            async with self._turn:
+                self._count += 1
+                self._turn.notify_all()
             await self._case(self._hall.kiosks[number], each, first=index == 0)
             async with self._turn:
                 self._finished[each.row.serial] += 1
@@ -120,7 +126,7 @@ class _Stage:
         snap = self._camera(kiosk) if first else _no_picture
         line.case(row, self._count, len(self.played))
         await self._desk.register(row)
-        await snap("空闲")
+        await snap("idle")
         for _ in range(TRIES):
             try:
                 status = await self._desk.invite(
@@ -139,18 +145,19 @@ class _Stage:
                 line.say("评价器", f"{kiosk.name}断电，已写入磁盘的评价不会丢")
             if await self._settled(kiosk, row, pressed):
                 each.done = True
-                await snap("结束")
+                await snap("end")
                 return
 
     async def _answer(
         self, kiosk: KioskPart, row: Row, pressed: Pressed, snap: citizen.Snap
     ) -> None:
-        shown = await kiosk.until(
-            lambda seen: seen.get("invitation") == pressed.invitation, SHOWN_S
-        )
+        def is_shown(seen: dict[str, Any]) -> bool:
+            return bool(seen.get("invitation") == pressed.invitation)
+
+        shown = await kiosk.until(is_shown, SHOWN_S)
         if not shown:
             return
-        await snap("邀请")
+        await snap("invitation")
         self._line.say("评价器", f"{kiosk.name}显示事项、流水号和工作人员 {row.staff}")
         if row.level is None:
             self._line.say("群众", "没有评价就离开了")
@@ -192,12 +199,23 @@ class _Stage:
                 await asyncio.sleep(0.1)
 
         if not self._plan.quiet:
-            self._follow(follow)
+            self._background(follow())
 
-    def _follow(self, follow: Callable[[], Awaitable[None]]) -> None:
-        task = asyncio.ensure_future(follow())
-        _running.add(task)
-        task.add_done_callback(_running.discard)
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def watch_city(self) -> None:
+        """Tell what the city accepts, as it comes."""
+        told = 0
+        while True:
+            records = read_city(self._hall.city_file)
+            for record in records[told:]:
+                what = "评价" if "satisfaction" in record else "办件服务数据"
+                self._line.say("城市平台", f"…{record['projectNo'][-6:]} 的{what}已接收")
+            told = len(records)
+            await asyncio.sleep(0.3)
 
     def _camera(self, kiosk: KioskPart) -> citizen.Snap:
         taken = 0
@@ -216,37 +234,41 @@ class _Stage:
         if self._plan.kills:
             await self._random_kills()
         elif self._plan.interruptions and len(self.played) >= 6:
-            await self._after(len(self.played) // 3)
+            await self._until_case(len(self.played) // 3)
             await self._interrupt(self._hall.hub, 2.0)
-            await self._after(len(self.played) * 2 // 3)
+            await self._until_case(len(self.played) * 2 // 3)
             await self._interrupt(self._hall.city, 4.0)
 
-    async def _after(self, cases: int) -> None:
-        while self._count <= cases:
-            await asyncio.sleep(0.05)
+    async def _until_case(self, number: int) -> None:
+        async with self._turn:
+            while self._count < number:
+                await self._turn.wait()
 
     async def _interrupt(self, part: Part, seconds: float) -> None:
-        self._line.say("演示", f"✂ {part.name}突然断电 {seconds:.0f} 秒（kill -9）")
+        self._line.say("演示", f"✂ {part.name}突然断电 {seconds:.1f} 秒（kill -9）")
         await part.kill()
-        self._mending.add(part)
         await asyncio.sleep(seconds)
         await part.start()
-        self._mending.discard(part)
         self._line.say("演示", f"✔ {part.name}恢复")
 
     async def _random_kills(self) -> None:
+        """Kill something at random moments, spread over all cases; now and then two at once."""
         rng = random.Random(self._plan.seed)
-        victims: list[Part] = [self._hall.hub, self._hall.city, *self._hall.kiosks]
-        for _ in range(self._plan.kills):
-            await asyncio.sleep(rng.uniform(0.2, 1.5))
-            await self._interrupt(rng.choice(victims), rng.uniform(0.0, 1.0))
+        parts: list[Part] = [self._hall.hub, self._hall.city, *self._hall.kiosks]
+        left = self._plan.kills
+        while left:
+            done = self._plan.kills - left
+            await self._until_case(done * len(self.played) // self._plan.kills)
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
+            victims = rng.sample(parts, k=min(left, 2 if rng.random() < 0.25 else 1))
+            async with asyncio.TaskGroup() as group:
+                for victim in victims:
+                    group.create_task(self._interrupt(victim, rng.uniform(0.0, 1.0)))
+            left -= len(victims)
 
     async def drain(self) -> bool:
         """Wait until every kiosk's outbox is empty and the city has it all."""
         self._line.say("演示", "全部办完，等待最后的评价送达 …")
-        for part in list(self._mending):
-            await part.start()
-            self._mending.discard(part)
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
             summary = count(
@@ -259,9 +281,6 @@ class _Stage:
                 return True
             await asyncio.sleep(0.3)
         return False
-
-
-_running: set[asyncio.Future[None]] = set()
 
 
 async def _no_picture(step: str) -> None:

@@ -55,7 +55,8 @@ def read_city(file: Path) -> list[dict[str, Any]]:
     """Return what the city accepted, in order."""
     if not file.exists():
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")  # a line being written
+    return [json.loads(line) for line in whole.split("\n") if line]
 
 
 def signed(hub_file: Path, keys: dict[str, Path]) -> dict[tuple[str, int], Rated]:

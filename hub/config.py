@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -38,8 +38,8 @@ class UpstreamConfig(Part, frozen=True, kw_only=True):
     """The city's platform. `timeout_s`: how long one answer may take."""
 
     url: str
-    dialect: Annotated[str, msgspec.Meta(pattern="^plain$")] = "plain"
-    data_source: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,8}$")] = "112"
+    dialect: Literal["plain"] = "plain"
+    data_source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,8}(?![\s\S])")] = "112"
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 10.0
     parallel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
 
@@ -117,6 +117,11 @@ def _names(config: HubConfig) -> list[strict.Fault]:
         strict.Fault(f"windows[{index}].device", f"没有名为“{window.device}”的设备")
         for index, window in enumerate(config.windows, 1)
         if window.device not in known
+    ]
+    faults += [
+        strict.Fault(f"windows[{index}].name", "窗口名称不能含有“/”：接口地址里要写它")
+        for index, window in enumerate(config.windows, 1)
+        if "/" in window.name
     ]
     return faults
 

@@ -6,7 +6,8 @@ Every change is one job of the writer, so that what is checked still holds when 
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from concurrent.futures import Future
+from typing import Literal, TypeVar
 
 import msgspec
 from sqlite_utils import Database
@@ -15,9 +16,11 @@ from hub.config import WindowConfig
 from hub.rules.case import Case
 from hub.store import cases, invitations, pauses
 from hub.store.vault import Vault
-from hub.store.writer import Writer
+from hub.store.writer import Job, Writer
 from protocol.identifiers import identifier
 from protocol.messages import Invitation, Staff, Window
+
+T = TypeVar("T")
 
 
 class DeskError(Exception):
@@ -155,13 +158,23 @@ class Desk:
             raise UnknownWindow(f"没有名为“{name}”的窗口，请核对窗口名称或请管理员配置")
         return window
 
+    async def _do(self, job: Job[T], *, alters: str | None = None) -> T:
+        """Run a job and wait for its commit; who is told of it is told even if nobody waits."""
+        future = self._writer.submit(job)
+
+        def tell(done: "Future[T]") -> None:
+            if done.cancelled() or done.exception() is not None:
+                return
+            if alters is not None:
+                self._changed(alters)
+            self._queued()
+
+        future.add_done_callback(tell)
+        return await asyncio.wrap_future(future)
+
     async def put_case(self, case: Case) -> bool:
         """Keep a case or its newer version; True if it was new."""
-        new = await asyncio.wrap_future(
-            self._writer.submit(lambda db: cases.put(db, self._vault, case, self._now()))
-        )
-        self._queued()
-        return new
+        return await self._do(lambda db: cases.put(db, self._vault, case, self._now()))
 
     async def case(self, serial: str, service_number: int) -> CaseStatus | None:
         """Return how a service stands, or None if it is not known."""
@@ -178,7 +191,7 @@ class Desk:
                 invitations=tuple(map(_status, invitations.of_case(db, serial, service_number))),
             )
 
-        return await asyncio.wrap_future(self._writer.submit(job))
+        return await self._do(job)
 
     async def invite(
         self,
@@ -232,10 +245,7 @@ class Desk:
                 raise AssertionError("an invitation vanished within its own commit")
             return Invited(status=_status(kept_now), new=True)
 
-        invited = await asyncio.wrap_future(self._writer.submit(job))
-        self._changed(window.device)
-        self._queued()
-        return invited
+        return await self._do(job, alters=window.device)
 
     async def withdraw(self, window_name: str) -> Status | None:
         """Take back what is open at a window; None if nothing is.
@@ -255,21 +265,16 @@ class Desk:
             newest = invitations.get(db, asked[0].id) if asked else None
             return None if newest is None else _status(newest)
 
-        status = await asyncio.wrap_future(self._writer.submit(job))
-        self._changed(window.device)
-        return status
+        return await self._do(job, alters=window.device)
 
     async def invitation(self, identifier: str) -> Status | None:
         """Return how an invitation stands, or None if there is none of that id."""
-        kept = await asyncio.wrap_future(
-            self._writer.submit(lambda db: invitations.get(db, identifier))
-        )
+        kept = await self._do(lambda db: invitations.get(db, identifier))
         return None if kept is None else _status(kept)
 
     async def pause(self, window_name: str, reason: str | None) -> None:
         """Close a window for citizens, with the reason they read, or open it again (None)."""
         window = self._window(window_name)
-        await asyncio.wrap_future(
-            self._writer.submit(lambda db: pauses.put(db, window.name, reason, self._now()))
+        await self._do(
+            lambda db: pauses.put(db, window.name, reason, self._now()), alters=window.device
         )
-        self._changed(window.device)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
 from hub.rules.settle import Ruling, Standing, Verdict, settle
-from hub.store import invitations, ledger, refusals
+from hub.store import deliveries, invitations, ledger, refusals
 from hub.store.writer import Busy, Stopped, Writer
 from protocol import signing, wire
 from protocol.errors import ProtocolError
@@ -125,13 +125,7 @@ class Ingest:
         )
         invitations.close(db, outcome.invitation, outcome.id, ruling.ends)
         if ruling.ends == "rated":
-            db.conn.execute(
-                """
-                INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
-                VALUES (?, ?, 'rating', ?, ?, ?)
-                """,
-                (kept.serial, kept.service_number, position, self._now(), self._now()),
-            )
+            deliveries.queue_rating(db, kept.serial, kept.service_number, position, self._now())
         return ruling
 
     def _note(self, device: str, identifier: str, done: "Future[Ruling]") -> None:

@@ -86,7 +86,7 @@ def say(error: Exception) -> str:
                 )
                 for group in found.groups()
             ]
-            return re.sub(" +", " ", chinese.format(*words)).strip()
+            return re.sub(" +(?=[ ，]|$)", "", chinese.format(*words))
     return text
 
 

@@ -51,7 +51,7 @@ def thanks(sheet: Sheet, view: View, hands: Hands) -> None:
     if draft is None:
         return
     more = draft.level not in Rated.bad
-    close = more and view.text_input and (hands.unfolded or not sheet.standing)
+    close = more and (hands.unfolded or (view.text_input and not sheet.standing))
     frame.head(sheet, view)
     top = frame.HEAD + (0 if close else 10)
     bottom = top + (118 if close else 244 if more else sheet.high - top - 160)
@@ -137,7 +137,7 @@ def _body(sheet: Sheet, view: View, hands: Hands, top: float) -> None:
     spare = room - words - folded * (_FOLD + GAP) - down * GAP
     cell = min(116.0, spare / max(1, down))
     block = down * (cell + GAP) + folded * (_FOLD + GAP) + words - (0 if words else GAP)
-    y = top + max(0.0, 0.42 * (room - block))
+    y = top + max(0.0, 0.36 * (room - block))
     facts = (draft.reasons, shown)
     grid = Box(MARGIN, y, sheet.wide - 2 * MARGIN, cell)
     sheet.part("reasons", facts, lambda: _grid(sheet, grid, shown, draft, hands))

@@ -31,7 +31,7 @@ class Look(NamedTuple):
 PLAIN = Look(theme.WHITE, theme.EDGE, theme.INK, theme.SHADE)
 CHOSEN = Look(theme.TEAL, theme.TEAL, theme.WHITE, theme.TEAL_DEEP)
 PRIMARY = CHOSEN
-OFF = Look(theme.SHADE, theme.SHADE, theme.QUIET)
+OFF = Look(theme.SHADE, theme.SHADE, theme.INK)
 OUTLINE = Look(theme.PAPER, theme.STONE, theme.INK)
 
 
@@ -163,12 +163,22 @@ class Field(TextInput):
         room = COMMENT_LIMIT - len(self.text) + len(self.selection_text)
         super().insert_text(_UNSEEN.sub("", substring)[: max(0, room)], from_undo=from_undo)
 
+    def copy(self, data: str = "") -> None:
+        """Refuse: see the class."""
+
+    def cut(self) -> None:
+        """Delete what is selected, and keep it nowhere."""
+        self.delete_selection()
+
     def paste(self) -> None:
         """Refuse: see the class."""
 
     def lay(self, box: tuple[int, int, int, int]) -> None:
-        """Take this place (pixels)."""
+        """Take this place (pixels), and show what is written at once, not a frame later."""
         self.pos, self.size = box[:2], box[2:]
+        self._refresh_text_from_property()
+        self._refresh_hint_text()
+        self._update_graphics()
 
     def on_touch_down(self, touch: Any) -> bool:
         """Take a finger; a middle button would paste what another program has selected."""

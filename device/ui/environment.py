@@ -15,7 +15,8 @@ _ENVIRONMENT = {
     "KIVY_NO_ENV_CONFIG": "1",
     "KIVY_WINDOW": "sdl2",
     "KIVY_TEXT": "sdl2",
-    "KIVY_CLIPBOARD": "dummy",  # nothing may pass from one citizen to the next
+    # Nothing may pass from one citizen to the next, and no xclip is started to try.
+    "KIVY_CLIPBOARD": "dummy",
 }
 _NOISE = ("Input: MTDev", "Cutbuffer:")
 """What Kivy warns of, with a traceback, and a kiosk does without."""
@@ -32,7 +33,9 @@ def prepare(width: int, height: int, *, headless: bool, fullscreen: bool = False
     os.environ.update(_ENVIRONMENT)
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "offscreen"
-    logging.getLogger("kivy").addFilter(_wanted)
+    logger = logging.getLogger("kivy")
+    logger.setLevel(logging.WARNING)  # Kivy reads its own level only after it has begun to talk
+    logger.addFilter(_wanted)
     from kivy.config import Config  # noqa: PLC0415 - reads the environment set above
 
     whole = fullscreen and not headless
@@ -45,7 +48,6 @@ def prepare(width: int, height: int, *, headless: bool, fullscreen: bool = False
         "fullscreen": "auto" if whole else "0",
         "show_cursor": "0" if whole else "1",
         "resizable": "0" if headless else "1",
-        "min_state_time": "0",
     }
     for option, value in graphics.items():
         Config.set("graphics", option, value)

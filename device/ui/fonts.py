@@ -5,10 +5,12 @@ and Kivy can only open the first face. The Simplified Chinese one is taken out, 
 """
 
 import os
+import struct
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTFont, TTLibError
 
 SOURCE = Path("/usr/share/fonts/opentype/noto")
 FAMILY = "Noto Sans CJK SC"
@@ -47,13 +49,13 @@ def _extract(collection: Path, made: Path) -> None:
     handle, name = tempfile.mkstemp(dir=made.parent, prefix=".font-", suffix=".otf")
     draft = Path(name)
     try:
-        with os.fdopen(handle, "wb") as out, _open(collection) as font:
+        with os.fdopen(handle, "wb") as out, collection.open("rb") as file:
             # Tables are copied as they are: reordering or recounting them would take seconds.
-            font.save(out, reorderTables=None)
+            _chosen(file).save(out, reorderTables=None)
             out.flush()
             os.fsync(out.fileno())
         draft.replace(made)
-    except (TTLibError, EOFError) as error:
+    except (TTLibError, EOFError, struct.error, AssertionError, KeyError) as error:
         raise FontMissing(
             f"中文字体 {collection} 已损坏。请执行：sudo apt install --reinstall fonts-noto-cjk"
         ) from error
@@ -61,16 +63,16 @@ def _extract(collection: Path, made: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _open(collection: Path) -> TTFont:
-    with TTCollection(str(collection), lazy=True) as faces:
-        count = len(faces.fonts)
-    for number in range(count):
+def _chosen(collection: BinaryIO) -> TTFont:
+    """Return the Simplified Chinese face, found by its name: its place is only a custom."""
+    number, count = 0, 1
+    while number < count:
         font = TTFont(
             collection, fontNumber=number, lazy=True, recalcBBoxes=False, recalcTimestamp=False
         )
         if font["name"].getDebugName(1) == FAMILY:
             return font
-        font.close()
+        number, count = number + 1, font.reader.numFonts
     raise FontMissing(
-        f"字体 {collection} 中没有简体中文（{FAMILY}）。请执行：sudo apt install fonts-noto-cjk"
+        f"字体文件中没有简体中文（{FAMILY}）。请执行：sudo apt install --reinstall fonts-noto-cjk"
     )

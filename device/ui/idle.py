@@ -31,7 +31,7 @@ def ground(sheet: Sheet) -> None:
     sheet.drawing(discs)
 
 
-def top(sheet: Sheet, hall: str, view: View) -> None:
+def top(sheet: Sheet, hall: str, view: View, away: str = frame.AWAY) -> None:
     """Write hall, date and time on the line on top; beside them, whether the hub is away."""
     line = Box(_MARGIN, 10, sheet.wide - 2 * _MARGIN, 102)
     right = sheet.wide - _MARGIN
@@ -44,9 +44,9 @@ def top(sheet: Sheet, hall: str, view: View) -> None:
         right -= wide + 28
     if not view.connected:
         if sheet.standing:
-            frame.pill(sheet, sheet.wide - _MARGIN, 112, dark=True)
+            frame.pill(sheet, sheet.wide - _MARGIN, 112, dark=True, words=away)
         else:
-            right = frame.pill(sheet, right, 38, dark=True) - 28
+            right = frame.pill(sheet, right, 38, dark=True, words=away) - 28
     sheet.text(
         line._replace(w=right - _MARGIN), hall, theme.down(theme.TEXT), colour=theme.MIST_TEAL
     )

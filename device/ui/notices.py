@@ -45,7 +45,7 @@ def paused(sheet: Sheet, view: View) -> None:
     sheet.part("notice", (reason, settings), draw)
     hall = settings.hall_name if settings else ""
     facts = (hall, view.date, view.clock, view.connected)
-    sheet.part("top", facts, lambda: idle.top(sheet, hall, view))
+    sheet.part("top", facts, lambda: idle.top(sheet, hall, view, frame.AWAY_ONLY))
 
 
 def out_of_service(sheet: Sheet, view: View) -> None:
@@ -80,11 +80,11 @@ def _notice(
     radius = 64
     set_lines = []
     for words, size, bold, colour in lines:
-        found = sheet.fit(words, theme.down(size), wide, 200, bold=bold) if words else None
+        found = sheet.fit(words, theme.down(size), wide, 130, bold=bold) if words else None
         if found is not None:
             set_lines.append((found, bold, colour))
     high = 2 * radius + 36 + sum(found.height + 14 for found, _, _ in set_lines)
-    y = (sheet.high - high) / 2 + 10
+    y = max(118, (sheet.high - high) / 2 + 10)
     left, bottom, _, _ = sheet.pixels(Box(sheet.wide / 2, y + radius, 0, 0))
     sheet.drawing(lambda: sign((left, bottom), radius * sheet.unit))
     y += 2 * radius + 36

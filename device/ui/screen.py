@@ -40,9 +40,8 @@ class KioskScreen(FloatLayout):
         fonts: tuple[Path, Path],
         now: Callable[[], int],
         emit: Callable[[Event], None],
-        size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(**({"size": size} if size else {}))
+        super().__init__()
         self._fonts = fonts
         self._hands = Hands(now, emit, self._redraw)
         self._view: View | None = None

@@ -208,13 +208,10 @@ class Text(Widget):
             left + {"left": 0.0, "center": 0.5, "right": 1.0}[align[0]] * (wide - wide_text),
             bottom + {"bottom": 0.0, "middle": 0.5, "top": 1.0}[align[1]] * (high - high_text),
         )
+        self.texture_pos = (round(place[0]), round(place[1]))
         with self.canvas:
             Color(*colour)
-            Rectangle(
-                texture=setter.texture,
-                pos=(round(place[0]), round(place[1])),
-                size=self.texture_size,
-            )
+            Rectangle(texture=setter.texture, pos=self.texture_pos, size=self.texture_size)
 
 
 def rounded(sheet: Sheet, box: Box, radius: float) -> None:

@@ -34,6 +34,7 @@ class EmbeddedBroker:
         """Start, and return when it listens; raises `BrokerError`."""
         # amqtt tells of every packet and of every client that goes away
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+        logging.getLogger("transitions").setLevel(logging.WARNING)
         self._thread.start()
         if not self._ready.wait(15) or self._error is not None:
             raise BrokerError(

@@ -83,6 +83,17 @@ _NEXT = f"""
 """  # noqa: S608 - made of constants
 
 
+def queue_rating(db: Database, serial: str, service_number: int, position: int, now: int) -> None:
+    """Put a rating that was just entered in the ledger at `position` on its way."""
+    db.conn.execute(
+        """
+        INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
+        VALUES (?, ?, 'rating', ?, ?, ?)
+        """,
+        (serial, service_number, position, now, now),
+    )
+
+
 def due(db: Database, now: int, limit: int) -> list[Delivery]:
     """Return what may go now (`now` in ms since 1970), at most one per serial, oldest first."""
     return [

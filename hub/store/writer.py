@@ -97,6 +97,8 @@ class Writer:
         return group, True
 
     def _commit(self, group: list[tuple[Job[Any], Future[Any]]]) -> None:
+        # Who asked may have gone away meanwhile; a future once running cannot be cancelled.
+        group = [(job, future) for job, future in group if future.set_running_or_notify_cancel()]
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self._db.atomic():
@@ -106,6 +108,8 @@ class Writer:
                             done.append((future, job(self._db), None))
                     except Exception as error:  # noqa: BLE001 - handed to who asked
                         done.append((future, None, error))
+                        if not self._db.conn.in_transaction:
+                            raise  # SQLite itself undid the whole group (a full disk)
         except Exception as failure:  # noqa: BLE001 - the commit failed: nobody gets a success
             done = [(future, None, failure) for _, future in group]
         for future, result, problem in done:

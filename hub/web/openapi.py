@@ -47,6 +47,29 @@ class _Operation(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
+EXAMPLES: dict[Any, dict[str, Any]] = {
+    CaseFacts: {
+        "matter": "示例事项",
+        "task_code": "11120000MB0000000X400000000000A",
+        "task_type": "01",
+        "status": "2",
+        "org_code": "11120000MB0000000X",
+        "org_name": "示例部门",
+        "area_code": "120000",
+        "accepted_at": "2026-01-31 09:30:00",
+        "service_name": "申报",
+        "service_time": "2026-01-31 09:30:00",
+        "applicant": {"name": "示例甲", "certificate_number": "000000000000000000"},
+    },
+    InvitationRequest: {
+        "serial": "示例20260131001",
+        "service_number": 1,
+        "staff": {"name": "示例乙", "number": "0001"},
+        "timeout_s": 60,
+    },
+    PauseRequest: {"reason": "系统维护，请到相邻窗口办理"},
+}
+
 _CASE = "/api/v1/cases/{serial}/{service_number}"
 _WINDOW = "/api/v1/windows/{window}"
 _CASE_ANSWER = ("办件的评价情况，不含办事人信息", CaseStatus)
@@ -191,7 +214,12 @@ def _operation(operation: _Operation) -> dict[str, Any]:
     if operation.takes is not None:
         found["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(operation.takes)}},
+            "content": {
+                "application/json": {
+                    "schema": _schema(operation.takes),
+                    "example": EXAMPLES[operation.takes],
+                }
+            },
         }
     return found
 

@@ -25,10 +25,8 @@ RECORD = service_record(a_case())
 
 
 def http(status, body, kind="application/json", more=""):
-    head = (
-        f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
-    )
-    return head.encode() + body
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    return (head + f"Connection: close\r\n{more}\r\n").encode() + body
 
 
 @asynccontextmanager

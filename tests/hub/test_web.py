@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from web_world import CASE, CERTIFICATE, CITIZEN, WINDOW, case_path, open_hall, window_path
@@ -88,6 +89,15 @@ def test_the_same_call_again_gives_the_same_invitation(hall):
     assert again.headers["Location"] == first.headers["Location"]
 
 
+def test_the_same_call_many_times_at_once_gives_one_invitation(hall):
+    """However the calls fall together, one of them is 201 and all name the same."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: hall.invite(case=CASE), range(16)))
+
+    assert sorted(answer.status for answer in answers) == [200] * 15 + [201]
+    assert len({answer.body["id"] for answer in answers}) == 1
+
+
 def test_a_case_may_come_with_its_invitation(hall):
     """The case in the body is registered by the same call, the clerk of the body is taken."""
     made = hall.invite(case=CASE, staff={"name": "示例乙"}, window="2号窗口")
@@ -164,7 +174,7 @@ def test_the_openapi_page_names_every_route(hall):
     served = {
         (re.sub(r":\w+}", "}", route.path_format), method)
         for route in hall.app().routes
-        for method in route.http_methods
+        for method in route.methods
         if method != "OPTIONS"
     }
     assert described == served
@@ -185,3 +195,11 @@ def test_the_openapi_page_is_whole_and_chinese(hall):
     for verbs in page["paths"].values():
         for operation in verbs.values():
             assert "application/problem+json" in operation["responses"]["500"]["content"]
+
+
+def test_the_examples_of_the_openapi_page_work(hall):
+    """An integrator who copies them gets no error."""
+    case, invitation, reason = openapi.EXAMPLES.values()
+    assert hall.ask("PUT", case_path(invitation["serial"]), case).status == 201
+    assert hall.ask("POST", window_path("invitations"), invitation).status == 201
+    assert hall.ask("PUT", window_path("pause"), reason).status == 204

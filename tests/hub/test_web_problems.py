@@ -20,7 +20,7 @@ def hall(tmp_path_factory):
 
 @pytest.fixture
 def own(tmp_path):
-    with open_hall(tmp_path) as hall:
+    with open_hall(tmp_path, limit=3) as hall:
         yield hall
 
 
@@ -303,7 +303,7 @@ targets = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(targets, bodies | st.binary(max_size=200))
 def test_no_body_whatever_is_a_500(hall, target, body):
     """Any bytes are answered by a success or by a whole problem that names the fault."""
@@ -311,3 +311,15 @@ def test_no_body_whatever_is_a_500(hall, target, body):
     assert answer.status < 500
     if answer.status >= 400:
         assert answer.kind
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(["cases/{}/1", "cases/x/{}", "windows/{}/pause", "invitations/{}", "{}"]),
+    st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace")) | st.binary(max_size=80),
+)
+def test_no_address_whatever_is_a_500(hall, path, part):
+    """Any bytes in an address are answered by a whole problem."""
+    answer = hall.ask("PUT", "/api/v1/" + path.format(quote(part, safe="")), {"reason": 5})
+    assert 400 <= answer.status < 500
+    assert answer.kind

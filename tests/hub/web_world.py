@@ -78,7 +78,7 @@ class Answer:
 class Hall:
     """What a test holds in hand: the writer, the clock, and a window system's client."""
 
-    def __init__(self, base: Path):
+    def __init__(self, base: Path, limit: int):
         self.base = base
         self.key, digest = auth.new_key()
         (base / "keys").write_text(f"# 示例系统\n\n{digest}  # 窗口系统\n", encoding="utf-8")
@@ -90,7 +90,7 @@ class Hall:
         self.broken = False
         db = connect(base / "hub.db")
         migrate(db)
-        self.writer = Writer(db, limit=3)
+        self.writer = Writer(db, limit=limit)
         self.port = 0
 
     def presence(self, device):
@@ -133,9 +133,9 @@ class Hall:
 
 
 @contextlib.contextmanager
-def open_hall(base: Path):
-    """Serve until the block ends; nothing is left running."""
-    hall = Hall(base)
+def open_hall(base: Path, limit: int = 100):
+    """Serve until the block ends; nothing is left running. `limit` is the writer's."""
+    hall = Hall(base, limit)
     hall.writer.start()
     server = uvicorn.Server(
         uvicorn.Config(

@@ -1,0 +1,96 @@
+"""Real brokers on loopback for the tests, and waiting that always has an end."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from hub.link.broker import EmbeddedBroker
+
+LOOPBACK = "127.0.0.1"
+MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+EACH_LOOK_S = 0.01
+
+
+def eventually(condition, what="what was waited for", seconds=10.0):
+    """Return the first true answer of `condition`; fails when it stays untrue for `seconds`."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"{what}: still not so after {seconds} s"
+        time.sleep(EACH_LOOK_S)
+    return answer
+
+
+def free_port():
+    """Return a TCP port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    """Whether somebody takes connections on this port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+class Mosquitto:
+    """A mosquitto process of its own; after `kill` it can be started again on the same port."""
+
+    def __init__(self, directory: Path) -> None:
+        self.host = LOOPBACK
+        self.port = free_port()
+        self._log = directory / "mosquitto.log"
+        self._config = directory / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self.port} {LOOPBACK}\n"
+            "allow_anonymous true\n"
+            "persistence false\n"
+            "set_tcp_nodelay true\n"
+            "log_dest stderr\n",
+            encoding="ascii",
+        )
+        self._process: subprocess.Popen | None = None
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [MOSQUITTO, "-c", str(self._config)], stdin=subprocess.DEVNULL, stderr=log
+            )
+        eventually(self._listens_or_ended, "mosquitto listens")
+        assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
+
+    def kill(self):
+        """End it as a power cut does: no goodbye to anybody."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def _listens_or_ended(self):
+        return self._process.poll() is not None or listens(self.port)
+
+
+class Embedded:
+    """The hub's own broker (amqtt) in this process, with the same three words."""
+
+    def __init__(self) -> None:
+        self.host = LOOPBACK
+        self.port = free_port()
+        self._broker: EmbeddedBroker | None = None
+
+    def start(self):
+        self._broker = EmbeddedBroker(self.host, self.port)
+        self._broker.start()
+
+    def kill(self):
+        if self._broker is not None:
+            self._broker.stop()
+            self._broker = None
+
+
+def mosquitto_is_there():
+    """Whether the program is installed; a build server without it is broken, not excused."""
+    return bool(os.environ.get("CI")) or Path(MOSQUITTO).exists()

@@ -1,0 +1,5 @@
+"""d."""
+def test_x(broker):
+    """x."""
+    broker.kill()
+    broker.start()

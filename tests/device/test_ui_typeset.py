@@ -1,0 +1,62 @@
+"""Chinese lines: where they break, and which size they take."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.ui.typeset import Type, fit, group, wrap
+
+SQUARE = Type(wide=lambda text, size: len(text) * size, line=lambda size: 1.5 * size)
+TEXTS = st.text(alphabet="示例甲乙（）《》，。、；：“”…… aZ09-𠮷\n", min_size=1, max_size=200)
+
+
+def by_tens(text):
+    return 10.0 * len(text)
+
+
+@given(TEXTS, st.integers(1, 30))
+def test_no_sign_is_lost(text, signs):
+    """All that is not a space stands in the lines, in its order, and no line is too wide."""
+    lines = wrap(text, 10.0 * signs, by_tens)
+    kept = [sign for line in lines for sign in line if not sign.isspace()]
+    assert kept == [sign for sign in text if not sign.isspace()]
+    assert all(by_tens(line) <= 10.0 * signs for line in lines)
+
+
+def test_a_mark_does_not_begin_a_line():
+    """A comma or a closing bracket takes the sign before it along; an opening one goes along."""
+    assert wrap("示例甲乙，丙", 40, by_tens) == ("示例甲", "乙，丙")
+    assert wrap("示例甲（乙）", 40, by_tens) == ("示例甲", "（乙）")
+
+
+def test_a_number_is_not_torn_apart():
+    """Latin letters and figures stay together while they fit on a line."""
+    assert wrap("示例2026年", 50, by_tens) == ("示例", "2026年")
+    assert wrap("202611230001", 50, by_tens) == ("20261", "12300", "01")
+
+
+def test_lines_are_evened_out():
+    """No single sign is left on the last line."""
+    found = fit("示例甲乙丙丁戊己庚", (10,), 80, 30, SQUARE)
+    assert found is not None
+    assert [len(line) for line in found.lines] == [5, 4]
+
+
+def test_the_largest_size_that_fits_is_taken():
+    """Sizes step down until the text fits; none does: None."""
+    assert fit("示例甲乙", (40, 20, 10), 100, 70, SQUARE).size == 20
+    assert fit("示例甲乙", (40, 20), 30, 20, SQUARE) is None
+
+
+@pytest.mark.parametrize(
+    ("serial", "shown"),
+    [
+        ("12011620261123000123", "1201 1620 2611 2300 0123"),
+        ("A1234567890", "A123 4567 890"),
+        ("BJ-2026-000123", "BJ-2026-000123"),
+        ("317", "317"),
+    ],
+)
+def test_serials_are_grouped(serial, shown):
+    """Long numbers are shown in fours; those with signs of their own as they are written."""
+    assert group(serial) == shown

@@ -1,0 +1,173 @@
+"""One TOML file; whatever is wrong with it is told at once, with file and key."""
+
+import pytest
+
+from hub.config import BrokerConfig, ConfigError, UpstreamConfig, load
+from protocol.messages import Staff
+
+GOOD = """
+hall = "demo-hall"
+hall_name = "示例政务服务大厅"
+state = "state"
+
+[api]
+port = 0
+key_files = ["keys/api"]
+
+[upstream]
+url = "http://127.0.0.1:9/evaluate"
+timeout_s = 5
+
+[[devices]]
+name = "k1"
+public_key = "keys/k1.pem"
+
+[[windows]]
+name = "1号窗口"
+label = "综合受理"
+device = "k1"
+ttl_s = 90
+staff = { name = "示例甲", number = "007" }
+
+[[windows]]
+name = "2号窗口"
+device = "k1"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / "keys").mkdir()
+    for name in ("api", "k1.pem"):
+        (tmp_path / "keys" / name).write_text("", encoding="utf-8")
+
+    def write(text):
+        path = tmp_path / "hub.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def complaints(path):
+    """Return what is said of each key, after checking that every line names the file."""
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    lines = [line.split("：", 2) for line in str(caught.value).splitlines()]
+    assert all(line[0] == str(path) for line in lines)
+    return {place: message for _, place, message in lines}
+
+
+def test_a_good_file_loads(write):
+    """What it says is taken, what it leaves out has its default."""
+    config = load(write(GOOD))
+
+    assert config.hall == "demo-hall"
+    assert config.api.host == "127.0.0.1"
+    assert config.api.key_files == ("keys/api",)
+    assert config.broker == BrokerConfig(embedded=True, host="127.0.0.1", port=1883)
+    assert config.upstream == UpstreamConfig(url="http://127.0.0.1:9/evaluate", timeout_s=5.0)
+    first, second = config.windows
+    assert (first.ttl_s, second.ttl_s) == (90, 60)
+    assert first.staff == Staff(name="示例甲", number="007")
+    assert second.staff is None
+
+
+def test_little_is_needed(write):
+    """Without devices, windows and upstream there is nothing to serve, but no fault either."""
+    config = load(write('hall = "h"\nhall_name = "示例大厅"\nstate = "s"\n'))
+    assert config.upstream is None
+    assert config.windows == ()
+
+
+def test_all_faults_are_told_at_once(write):
+    """Missing, misspelt, of a wrong kind, out of bounds: one run shows them all."""
+    path = write(
+        """
+        hall = 5
+        hall_nmae = "示例大厅"
+
+        [api]
+        port = 70000
+        key_files = "keys/api"
+
+        [broker]
+        embedded = "yes"
+
+        [upstream]
+        timeout_s = -1
+        parallel = 65
+
+        [[devices]]
+        name = "k1"
+
+        [[windows]]
+        name = ""
+        device = "k1"
+        ttl_s = 601
+        staff = { name = "示\\n例" }
+        """
+    )
+    assert complaints(path) == {
+        "hall": "类型不对：应为文字，实为整数",
+        "hall_name": "缺少此项",
+        "hall_nmae": "没有这一项，请检查拼写",
+        "state": "缺少此项",
+        "api.port": "不能大于 65535",
+        "api.key_files": "类型不对：应为数组，实为文字",
+        "broker.embedded": "类型不对：应为 true/false，实为文字",
+        "upstream.url": "缺少此项",
+        "upstream.timeout_s": "必须大于 0.0",
+        "upstream.parallel": "不能大于 64",
+        "devices[1].public_key": "缺少此项",
+        "windows[1].name": "不能为空",
+        "windows[1].ttl_s": "不能大于 600",
+        "windows[1].staff.name": "格式不对，或含有控制字符等不允许的字符",
+    }
+
+
+def test_names_that_do_not_fit_together_are_told(write):
+    """Twice the same name, a device that is not there, a name no topic can hold."""
+    path = write(
+        """
+        hall = "Halle 1"
+        hall_name = "示例大厅"
+        state = "state"
+        devices = [
+            { name = "k1", public_key = "keys/k1.pem" },
+            { name = "k1", public_key = "keys/k1.pem" },
+            { name = "k/2", public_key = "keys/k1.pem" },
+        ]
+        windows = [{ name = "1号窗口", device = "k9" }, { name = "1号窗口", device = "k1" }]
+        """
+    )
+    told = complaints(path)
+    assert set(told) == {"hall", "devices[3].name", "devices", "windows", "windows[1].device"}
+    assert "k9" in told["windows[1].device"]
+
+
+def test_files_that_are_not_there_are_told(write, tmp_path):
+    """Secrets stand in files of their own; each that is missing is named."""
+    for name in ("api", "k1.pem"):
+        (tmp_path / "keys" / name).unlink()
+    assert complaints(write(GOOD)) == {
+        "devices[1].public_key": "找不到文件 keys/k1.pem",
+        "api.key_files[1]": "找不到文件 keys/api",
+    }
+
+
+def test_paths_are_relative_to_the_file(write, monkeypatch):
+    """Wherever the hub is started from."""
+    path = write(GOOD)
+    monkeypatch.chdir("/")
+    assert load(path).hall == "demo-hall"
+
+
+def test_what_cannot_be_read_is_told(write, tmp_path):
+    """No file, a folder, no TOML, no UTF-8: always the path and never a stack trace."""
+    broken = tmp_path / "gbk.toml"
+    broken.write_bytes('hall_name = "大厅"'.encode("gbk"))
+    for path in (tmp_path / "none.toml", tmp_path, broken, write("hall = ")):
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        assert str(path) in str(caught.value)
