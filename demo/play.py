@@ -108,10 +108,8 @@ class _Stage:
         for index in indices:
             each = self.played[index]
             async with self._turn:
-                await self._turn.wait_for(
-                    lambda each=each, index=index: self._finished[each.row.serial] >= earlier[index]
-                )
-            async with self._turn:
+                while self._finished[each.row.serial] < earlier[index]:
+                    await self._turn.wait()
                 self._count += 1
                 self._turn.notify_all()
             await self._case(self._hall.kiosks[number], each, first=index == 0)

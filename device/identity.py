@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -27,9 +28,9 @@ def load(path: Path) -> ec.EllipticCurvePrivateKey:
         raise IdentityError(f"密钥 {path} 可被他人读取，请执行 chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise IdentityError(f"密钥 {path} 已损坏，请重新入网：{error}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise IdentityError(f"密钥 {path} 不是 P-256 密钥，请重新入网")
     return key
 

@@ -21,7 +21,7 @@ from device.session import Close, Discard, Draft, Effect, Keep, Release
 from device.timekeeping import HubTime
 from protocol import signing, wire
 from protocol.catalogue import CURRENT
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, TopicError
 from protocol.identifiers import identifier
 from protocol.messages import (
     AnyOutcome,
@@ -94,10 +94,11 @@ class Keeper:
         self._slot: Slot | None = None
         self._offered: set[str] = set()
         self._in_flight: dict[str, int] = {}
-        self._sent_to = 0
         self._quiet_rounds = 0
         self._unkept: list[Close | Release | Discard] = []
         self._broken_ms: int | None = None
+        self._drafts_left = False
+        self._ticked_ms = 0
         self._screen = "starting"
         self.refused: Counter[str] = Counter()
 
@@ -165,23 +166,32 @@ class Keeper:
                 job = self._tick
             if job is None:
                 break
-            try:
-                job()
-            except Exception:
-                log.exception("keeper=failed")
+            self._do(job)
+            if self._now() - self._ticked_ms >= TICK_S * 1000:  # also when the inbox never empties
+                self._do(self._tick)
         self._outbox.close()
 
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception:  # the thread has to live
+            log.exception("keeper=failed")
+
     def _recover(self) -> None:
-        count = self._outbox.release_all()
+        try:
+            count = self._outbox.release_all()
+        except sqlite3.Error as error:
+            self._drafts_left = True
+            self._on_broken(error)
+            return
+        self._drafts_left = False
         if count:
             log.warning("outbox=released-drafts count=%d cause=interrupted", count)
 
     def _tick(self) -> None:
-        now = self._now()
-        if self._broken_ms is not None:
-            if now - self._broken_ms >= RETRY_DISK_MS:
-                self._mend()
-            return
+        now = self._ticked_ms = self._now()
+        if self._broken_ms is not None and now - self._broken_ms >= RETRY_DISK_MS:
+            self._mend()
         if self._connected and now - self._beat_ms >= HEARTBEAT_MS:
             self._beat()
         if self._in_flight:
@@ -189,7 +199,7 @@ class Keeper:
             oldest = min(self._in_flight.values())
             if now - oldest >= wait:
                 self._quiet_rounds = min(self._quiet_rounds + 1, 10)
-                self._forget_flight()
+                self._in_flight.clear()
         self._send()
 
     # ------------------------------------------------------------ the session's orders
@@ -203,12 +213,15 @@ class Keeper:
             log.warning("outbox=already-ended invitation=%s", error)
             self.refused["already_ended"] += 1
         except sqlite3.Error as error:
-            if self._broken_ms is None:
-                log.critical("outbox=cannot-write error=%s", error)
-            self._broken_ms = self._now()
             if not isinstance(effect, Keep):
                 self._unkept.append(effect)
-            self._post(session.SaveFailed(self._now()))
+            self._on_broken(error)
+
+    def _on_broken(self, error: sqlite3.Error) -> None:
+        if self._broken_ms is None:
+            log.critical("outbox=cannot-write error=%s", error)
+        self._broken_ms = self._now()
+        self._post(session.SaveFailed(self._now()))
 
     def _write(self, effect: Effect) -> None:
         if isinstance(effect, Keep):
@@ -279,6 +292,8 @@ class Keeper:
             return
         self._broken_ms = None
         log.warning("outbox=writes-again")
+        if self._drafts_left:
+            self._recover()
         late, self._unkept = self._unkept, []
         for effect in late:
             self._carry_out(effect)
@@ -291,7 +306,7 @@ class Keeper:
     def _on_connected(self, connection: int) -> None:
         self._connection = connection
         self._connected = True
-        self._forget_flight()
+        self._in_flight.clear()
         self._quiet_rounds = 0
         self._beat()
         self._send()
@@ -318,19 +333,19 @@ class Keeper:
         self._link.publish(Leaf.SHOWN, wire.encode(Shown(invitation=invitation, stamp=stamp)))
 
     def _send(self) -> None:
-        """Send what is final and not under way, in the order of its numbers."""
-        room = IN_FLIGHT - len(self._in_flight)
-        if room <= 0 or not self._connected:
+        """Send the oldest of what is final and not under way.
+
+        A draft may become final after outcomes with higher numbers have gone out, so the
+        numbers do not tell what was sent.
+        """
+        if len(self._in_flight) >= IN_FLIGHT or not self._connected:
             return
-        for kept in self._outbox.waiting(self._sent_to, room):
+        for kept in self._outbox.waiting(limit=IN_FLIGHT):
+            if kept.id in self._in_flight:
+                continue
             if not self._link.publish(Leaf.RATING, kept.jws):
                 return
             self._in_flight[kept.id] = self._now()
-            self._sent_to = kept.seq
-
-    def _forget_flight(self) -> None:
-        self._in_flight.clear()
-        self._sent_to = 0
 
     def _on_message(self, leaf: Leaf, payload: bytes) -> None:
         try:
@@ -340,6 +355,8 @@ class Keeper:
                 self._on_slot(wire.decode(Slot, payload))
             elif leaf is Leaf.SETTINGS:
                 self._on_settings(wire.decode(Settings, payload))
+            else:
+                raise TopicError(f"nothing is understood on {leaf}")
         except ProtocolError as error:
             self.refused[error.cause] += 1
             if self.refused[error.cause] == 1:
@@ -358,7 +375,11 @@ class Keeper:
             log.warning("outcome=refused-by-hub id=%s reason=%s", refusal.id, refusal.reason)
         answered = (*receipt.committed, *(refusal.id for refusal in receipt.refused))
         if answered:
-            self._outbox.receipt(answered)
+            try:
+                self._outbox.receipt(answered)
+            except sqlite3.Error as error:
+                self._on_broken(error)
+                return
             self._quiet_rounds = 0
             for name in answered:
                 self._in_flight.pop(name, None)

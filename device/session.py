@@ -12,6 +12,7 @@ The rules it keeps (the product's promises 1, 2 and 4):
   citizen's screen cannot land on it.
 """
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from protocol.messages import Invitation, Rated
+from protocol.messages import Invitation, Rated, readable
 
 ARM_MS = 400
 UNDO_MS = 8_000
@@ -199,9 +200,18 @@ def _rest(session: Session, now: int, effects: tuple[Effect, ...] = ()) -> Resul
         reasons_ms=session.reasons_ms,
         thanks_ms=session.thanks_ms,
     )
-    if blank.waiting is None or blank.screen is Screen.PAUSED:
+    held = session.waiting
+    if held is None or blank.screen is Screen.PAUSED:
         return blank, effects
-    return _show(replace(blank, waiting=None), replace(blank.waiting, now=now), effects)
+    blank = replace(blank, waiting=None)
+    left = held.now + held.ttl_ms - now
+    if held.invitation is not None and left <= 0:  # whom it was meant for is gone
+        return blank, (*effects, _never_shown(held.invitation))
+    return _show(blank, Offer(now, held.invitation, left), effects)
+
+
+def _never_shown(invitation: Invitation) -> Close:
+    return Close(invitation.id, kind="withdrawn", reason="never_shown")
 
 
 def _show(session: Session, offer: Offer, effects: tuple[Effect, ...] = ()) -> Result:
@@ -231,7 +241,8 @@ def _offer_invited(session: Session, event: Offer) -> Result:
         elapsed_ms=event.now - session.shown_ms,
         reason="withdrawn" if event.invitation is None else "superseded",
     )
-    return _rest(replace(session, waiting=event), event.now, (close,))
+    session, dropped = _offer_waits(session, event)  # after an undo one may be waiting already
+    return _rest(session, event.now, (close, *dropped))
 
 
 def _offer_waits(session: Session, event: Offer) -> Result:
@@ -242,7 +253,7 @@ def _offer_waits(session: Session, event: Offer) -> Result:
     effects: tuple[Effect, ...] = ()
     held = session.waiting.invitation if session.waiting else None
     if held is not None and held.id != offered:
-        effects = (Close(held.id, kind="withdrawn", reason="never_shown"),)
+        effects = (_never_shown(held),)
     return replace(session, waiting=event), effects
 
 
@@ -286,6 +297,12 @@ def _saved(session: Session, event: Saved) -> Result:
     return replace(session, screen=screen, kept=True, deadline_ms=event.now + wait), ()
 
 
+def _saved_late(session: Session, event: Saved) -> Result:
+    """Note that a tap reached the disk after all, though an earlier write failed: it counts."""
+    del event
+    return replace(session, kept=session.draft is not None), ()
+
+
 def _save_failed(session: Session, event: SaveFailed) -> Result:
     del event
     return replace(session, screen=Screen.OUT_OF_SERVICE, deadline_ms=None), ()
@@ -309,7 +326,7 @@ def _amend(session: Session, draft: Draft, now: int) -> Result:
 
 def _choose(session: Session, event: Choose) -> Result:
     _, draft = current(session)
-    if event.code[:1] != str(draft.level):
+    if not re.fullmatch(f"{draft.level}[0-9]{{2}}", event.code):
         raise Refused("foreign_reason")
     if event.code in draft.reasons:
         reasons = tuple(code for code in draft.reasons if code != event.code)
@@ -322,9 +339,10 @@ def _choose(session: Session, event: Choose) -> Result:
 
 def _write(session: Session, event: Write) -> Result:
     _, draft = current(session)
-    if len(event.text) > 150:
+    text = readable(event.text)  # one unseen sign, and the hub would refuse the whole rating
+    if len(text) > 150:
         raise Refused("text_too_long")
-    return _amend(session, replace(draft, comment=event.text), event.now)
+    return _amend(session, replace(draft, comment=text), event.now)
 
 
 def _submit(session: Session, event: Submit) -> Result:
@@ -406,6 +424,7 @@ TABLE: dict[tuple[Screen, type[Event]], Handler] = {
     (Screen.PAUSED, SaveFailed): _save_failed,
     (Screen.OUT_OF_SERVICE, Offer): _offer_waits,
     (Screen.OUT_OF_SERVICE, Pause): _pause_waits,
+    (Screen.OUT_OF_SERVICE, Saved): _saved_late,
     (Screen.OUT_OF_SERVICE, Recovered): _recovered,
 }
 """What is allowed; all else is refused. A `Tick` counts only when the deadline is over."""

@@ -4,6 +4,7 @@ Every message carries `v`, its version. Fields that are not listed are refused. 
 milliseconds: `*_ms` on a monotonic clock or a duration, `*_at` since 1970 in UTC on the hub's.
 """
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
@@ -13,11 +14,14 @@ from protocol.catalogue import LEVELS
 VERSION = 1
 
 # No control characters and no direction marks: they have no place in what a citizen reads.
-_PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
+_MARKS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+_PLAIN = rf"^[^\x00-\x1f{_MARKS}]*(?![\s\S])"
 # (`(?![\s\S])` is the end: `$` would let a line feed through in Python, `\Z` is no ECMA.)
 # The same, but a line feed may stand in a citizen's own words.
-_LINES = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
-_WORD = r"^[^\s/?#%\\\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]*(?![\s\S])"
+_UNSEEN = rf"\x00-\x09\x0b-\x1f{_MARKS}"
+_LINES = rf"^[^{_UNSEEN}]*(?![\s\S])"
+_WORD = rf"^[^\s/?#%\\\x00-\x1f{_MARKS}]*(?![\s\S])"
+_NOT_COMMENT = re.compile(rf"[{_UNSEEN}\ud800-\udfff]")
 
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?![\s\S])")]
 Serial = Annotated[str, Meta(min_length=1, max_length=64, pattern=_WORD)]
@@ -36,6 +40,11 @@ CatalogueVersion = Annotated[
 ]
 Word = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z_]+(?![\s\S])")]
 Ttl = Annotated[int, Meta(ge=1_000, le=600_000)]
+
+
+def readable(text: str) -> str:
+    """Return what of a citizen's own words can stand in a `Comment`: all that can be seen."""
+    return _NOT_COMMENT.sub("", text)
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

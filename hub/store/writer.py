@@ -105,8 +105,9 @@ class Writer:
                 for job, future in group:
                     try:
                         with self._db.atomic():
-                            done.append((future, job(self._db), None))
-                    except Exception as error:  # noqa: BLE001 - handed to who asked
+                            result = job(self._db)
+                        done.append((future, result, None))
+                    except Exception as error:
                         done.append((future, None, error))
                         if not self._db.conn.in_transaction:
                             raise  # SQLite itself undid the whole group (a full disk)

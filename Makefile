@@ -1,0 +1,54 @@
+# Everything a newcomer needs. Each target makes what it needs first; nothing else is prepared.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+READY := $(VENV)/.ready
+# What pip cannot bring: the Chinese typeface, the production broker, the drawing libraries.
+SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri
+
+.PHONY: help install system check format test demo bench schemas clean
+
+help:
+	@echo "make demo    整个大厅在一台机器上演示（make demo ARGS=\"--once --headless --out out\"）"
+	@echo "make test    全部测试"
+	@echo "make check   格式、规范、类型、房间之间的引用规则"
+	@echo "make bench   README 中的数字"
+	@echo "make format  整理格式      make schemas  重新导出 docs/schemas      make clean  删除 .venv 等"
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "需要 Python 3.11 或更新版本，当前是：$$($(PYTHON) --version)"; exit 1; }
+	@sh scripts/system-packages $(SYSTEM)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $(READY)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+demo: $(READY)
+	$(BIN)/pingyi-demo $(ARGS)
+
+bench: $(READY)
+	$(BIN)/python -m bench $(ARGS)
+
+schemas: $(READY)
+	$(BIN)/python -m protocol.schemas docs/schemas
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,53 @@
+"""Writes the messages as JSON Schema (2020-12), for those who speak to us in other languages.
+
+`python -m protocol.schemas docs/schemas` writes one file for each leaf of `topics` that has a
+message; `outcome` is the signed content of leaf `rating`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from protocol.messages import AnyOutcome, Receipt, Settings, Shown, Slot, State
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+KINDS: dict[str, Any] = {
+    "invitation": Slot,
+    "outcome": AnyOutcome,
+    "receipt": Receipt,
+    "settings": Settings,
+    "shown": Shown,
+    "state": State,
+}
+"""What each file describes, by its name without `.json`."""
+
+
+def texts() -> dict[str, str]:
+    """Return the content of every file by its name; the same code gives the same text."""
+    return {
+        f"{name}.json": json.dumps(
+            {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)},
+            ensure_ascii=True,  # the direction marks in the patterns are to be seen
+            indent=2,
+            sort_keys=True,
+        )
+        + "\n"
+        for name, kind in KINDS.items()
+    }
+
+
+def write(directory: Path) -> None:
+    """Write all files; those that are there are replaced."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts().items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m protocol.schemas DIRECTORY")
+    write(Path(sys.argv[1]))
