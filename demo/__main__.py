@@ -32,9 +32,24 @@ SAMPLE = Path(__file__).with_name("sample.csv")
 )
 @click.option("--kills", type=click.IntRange(0, 1000), default=0, help="随机断电（kill -9）次数。")
 @click.option("--seed", type=int, default=1, help="随机断电的种子。")
+@click.option(
+    "--broker",
+    type=click.Choice(["embedded", "mosquitto"]),
+    default="embedded",
+    show_default=True,
+    help="消息服务：内置的，或本机装好的 mosquitto。",
+)
 @click.option("--quiet", is_flag=True, help="不打印经过。")
 def main(
-    *, cases: Path, once: bool, headless: bool, out: Path | None, kills: int, seed: int, quiet: bool
+    *,
+    cases: Path,
+    once: bool,
+    headless: bool,
+    out: Path | None,
+    kills: int,
+    seed: int,
+    broker: str,
+    quiet: bool,
 ) -> None:
     """在一台机器上演示整个大厅：推送办件、群众评价、断电断网、报送城市平台。
 
@@ -52,7 +67,20 @@ def main(
     folder = out or Path(tempfile.mkdtemp(prefix="pingyi-demo-"))
     _clear(folder)
     display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    plan = Plan(out=folder, headless=headless or not display, kills=kills, seed=seed, quiet=quiet)
+    mosquitto = None
+    if broker == "mosquitto":
+        mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+        if mosquitto is None:
+            click.echo("没有 mosquitto，请先安装：sudo apt install mosquitto", err=True)
+            sys.exit(2)
+    plan = Plan(
+        out=folder,
+        headless=headless or not display,
+        kills=kills,
+        seed=seed,
+        quiet=quiet,
+        mosquitto=mosquitto,
+    )
     try:
         if display and not once and not headless:
             click.echo("评价器窗口即将打开：请在窗口里按。按 Ctrl+C 或关闭窗口结束。")

@@ -4,12 +4,11 @@ import hashlib
 import secrets
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 
-from demo.parts import KioskPart, Listener
+from demo.parts import KioskPart, Listener, Part, module
 
 HALL = "demo"
 HALL_NAME = "示例区政务服务中心"
@@ -36,11 +35,19 @@ def free_ports(count: int) -> list[int]:
 class Hall:
     """Configuration files and keys under `home`, and the programs that use them.
 
-    `windows` maps the name of each window to the number of its kiosk, from 0.
+    `windows` maps the name of each window to the number of its kiosk, from 0; `mosquitto` is
+    that program's path where it is to carry the messages instead of the embedded broker.
     """
 
     def __init__(
-        self, home: Path, city_file: Path, windows: dict[str, int], *, headless: bool, size: Size
+        self,
+        home: Path,
+        city_file: Path,
+        windows: dict[str, int],
+        *,
+        headless: bool,
+        size: Size,
+        mosquitto: str | None = None,
     ) -> None:
         self.home = home
         self.city_file = city_file
@@ -52,10 +59,11 @@ class Hall:
             self._kiosk(number, headless=headless, size=size)
             for number in range(max(windows.values()) + 1)
         ]
+        self.broker = self._mosquitto(mosquitto) if mosquitto else None
         self.hub = Listener("大厅服务器", self._hub(), home / "hub.log", self.api_port)
         self.city = Listener(
             "城市平台（替身）",
-            ["demo.city", "--port", str(self.city_port), "--out", str(city_file)],
+            module("demo.city", "--port", str(self.city_port), "--out", str(city_file)),
             home / "city.log",
             self.city_port,
         )
@@ -77,15 +85,31 @@ class Hall:
 
     async def start(self) -> None:
         """Start everything, the city first and the kiosks last."""
-        await self.city.start()
-        await self.hub.start()
-        for kiosk in self.kiosks:
-            await kiosk.start()
+        for part in reversed(self.parts):
+            await part.start()
 
     async def stop(self) -> None:
         """Stop everything, the kiosks first."""
-        for part in (*self.kiosks, self.hub, self.city):
+        for part in self.parts:
             await part.stop()
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every program, in the order in which they are stopped."""
+        broker = [self.broker] if self.broker else []
+        return [*self.kiosks, self.hub, *broker, self.city]
+
+    def _mosquitto(self, program: str) -> Listener:
+        file = self.home / "mosquitto.conf"
+        file.write_text(
+            f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n"
+            "persistence false\nset_tcp_nodelay true\n",
+            encoding="ascii",
+        )
+        command = [program, "-c", str(file)]
+        return Listener(
+            "消息服务（mosquitto）", command, self.home / "mosquitto.log", self.broker_port
+        )
 
     def _kiosk(self, number: int, *, headless: bool, size: Size) -> KioskPart:
         name = device_name(number)
@@ -99,15 +123,15 @@ class Hall:
         )
         # The kiosk makes its key itself and shows only the public half, as at a real desk.
         public = subprocess.run(
-            [sys.executable, "-m", "device", "enrol", "--config", str(file)],
+            module("device", "enrol", "--config", str(file)),
             check=True,
             capture_output=True,
         ).stdout
         (self.home / f"{name}.pem").write_bytes(public)
-        arguments = ["demo.kiosk", "--config", str(file)]
+        command = module("demo.kiosk", "--config", str(file))
         return KioskPart(
             f"评价器{number + 1}",
-            [*arguments, "--headless"] if headless else arguments,
+            [*command, "--headless"] if headless else command,
             self.home / f"{name}.log",
         )
 
@@ -117,7 +141,7 @@ class Hall:
         lines = [
             f'hall = "{HALL}"\nhall_name = "{HALL_NAME}"\nstate = "hub"',
             f'[api]\nport = {self.api_port}\nkey_files = ["api-key.sha256"]',
-            f"[broker]\nport = {self.broker_port}",
+            f"[broker]\nport = {self.broker_port}\nembedded = {'false' if self.broker else 'true'}",
             f'[upstream]\nurl = "http://127.0.0.1:{self.city_port}"\ntimeout_s = 5',
         ]
         lines += [
@@ -133,7 +157,7 @@ class Hall:
             )
         file = self.home / "hub.toml"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return ["hub", "serve", "--config", str(file)]
+        return module("hub", "serve", "--config", str(file))
 
 
 def device_name(number: int) -> str:

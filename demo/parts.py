@@ -18,12 +18,20 @@ class PartError(Exception):
     """A program of the hall did not do what it should; the text says which, and where to look."""
 
 
-class Part:
-    """One program: started, killed, started again; what it logs goes to `log`."""
+def module(*arguments: str) -> list[str]:
+    """Return the command that runs one of our modules with this Python."""
+    return [sys.executable, "-m", *arguments]
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+
+class Part:
+    """One program: started, killed, started again; what it logs goes to `log`.
+
+    `command` is a program with its arguments; see `module` for one of our own.
+    """
+
+    def __init__(self, name: str, command: list[str], log: Path) -> None:
         self.name = name
-        self._arguments = arguments
+        self._command = command
         self._log = log
         self._process: Process | None = None
         self.kills = 0
@@ -38,9 +46,7 @@ class Part:
         """Start the program and wait until it is ready for work."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *self._arguments,
+                *self._command,
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
@@ -87,8 +93,8 @@ class Part:
 class Listener(Part):
     """A program that is ready once it listens on a port of this machine."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path, port: int) -> None:
-        super().__init__(name, arguments, log)
+    def __init__(self, name: str, command: list[str], log: Path, port: int) -> None:
+        super().__init__(name, command, log)
         self._port = port
 
     async def _ready(self, process: Process) -> None:
@@ -109,8 +115,8 @@ class Away(Exception):
 class KioskPart(Part):
     """A kiosk under the demo's finger; `seen` is what its screen shows."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        super().__init__(name, arguments, log)
+    def __init__(self, name: str, command: list[str], log: Path) -> None:
+        super().__init__(name, command, log)
         self.seen: dict[str, Any] = {}
         self._changed = asyncio.Condition()
         self._answers: dict[int, asyncio.Future[Any]] = {}

@@ -38,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     size: Size = Size()
     quiet: bool = False
+    mosquitto: str | None = None
     pace_s: float = 0.0
 
 
@@ -49,7 +50,14 @@ async def play(rows: list[Row], plan: Plan) -> Summary:
     city_file = plan.out / "city.jsonl"
     names = list(dict.fromkeys(row.window for row in rows)) or ["1号窗口"]
     windows = {name: index % min(KIOSKS, len(names)) for index, name in enumerate(names)}
-    hall = Hall(plan.out / "hall", city_file, windows, headless=plan.headless, size=plan.size)
+    hall = Hall(
+        plan.out / "hall",
+        city_file,
+        windows,
+        headless=plan.headless,
+        size=plan.size,
+        mosquitto=plan.mosquitto,
+    )
     stage = _Stage(hall, rows, plan, line)
     line.say("演示", f"启动城市平台（替身）、大厅服务器和 {len(hall.kiosks)} 台评价器 …")
     try:
@@ -62,7 +70,7 @@ async def play(rows: list[Row], plan: Plan) -> Summary:
     summary = count(stage.played, hall.database, city_file, hall.public_keys)
     if not drained:
         summary.problems.append(f"{DRAIN_S:.0f} 秒内没有全部送达")
-    summary.kills = sum(part.kills for part in (*hall.kiosks, hall.hub, hall.city))
+    summary.kills = sum(part.kills for part in hall.parts)
     summary.seconds = round(time.monotonic() - began, 1)
     return summary
 
@@ -252,7 +260,7 @@ class _Stage:
     async def _random_kills(self) -> None:
         """Kill something at random moments, spread over all cases; now and then two at once."""
         rng = random.Random(self._plan.seed)
-        parts: list[Part] = [self._hall.hub, self._hall.city, *self._hall.kiosks]
+        parts = self._hall.parts
         left = self._plan.kills
         while left:
             done = self._plan.kills - left

@@ -200,7 +200,8 @@ class Keeper:
             if now - oldest >= wait:
                 self._quiet_rounds = min(self._quiet_rounds + 1, 10)
                 self._in_flight.clear()
-        self._send()
+        if self._broken_ms is None:
+            self._send()
 
     # ------------------------------------------------------------ the session's orders
 

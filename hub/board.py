@@ -1,5 +1,6 @@
 """What each kiosk should be showing, kept up to date on the broker: settings and slot."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 from sqlite_utils import Database
@@ -45,19 +46,16 @@ class Board:
             return [
                 (
                     device,
-                    invitations.slot(db, device, self._now()),
-                    self._settings(db, device) if settings else None,
+                    slot := invitations.slot(db, device, self._now()),
+                    self._settings(db, device, slot.version) if settings else None,
                 )
                 for device in wanted
             ]
 
-        try:
-            future = self._writer.submit(job)
-        except (Busy, Stopped):
-            return
-        future.add_done_callback(
-            lambda done: None if done.exception() else self._send(done.result())
-        )
+        with contextlib.suppress(Busy, Stopped):
+            self._writer.submit(
+                job, lambda done: None if done.exception() else self._send(done.result())
+            )
 
     def _send(self, found: list[tuple[str, Slot, Settings | None]]) -> None:
         for device, slot, settings in found:
@@ -65,10 +63,10 @@ class Board:
                 self._publish(device, Leaf.SETTINGS, wire.encode(settings))
             self._publish(device, Leaf.INVITATION, wire.encode(slot))
 
-    def _settings(self, db: Database, device: str) -> Settings:
+    def _settings(self, db: Database, device: str, version: int) -> Settings:
         window = self._windows.get(device)
         return Settings(
-            version=self._now(),
+            version=version,  # the slot's: it grows even when the clock is put back
             hall_name=self._hall_name,
             window=Window(name=window.name, label=window.label)
             if window

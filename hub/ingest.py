@@ -1,5 +1,6 @@
 """What comes from the kiosks: verified, judged, committed, and only then acknowledged."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -48,6 +49,7 @@ class Ingest:
         self._committed: dict[str, list[str]] = {}
         self._refused: dict[str, list[Refusal]] = {}
         self._ended: set[str] = set()
+        self._failing = False
         writer.on_commit(self._flush)
 
     def outcome(self, device: str, payload: bytes) -> None:
@@ -61,11 +63,11 @@ class Ingest:
         except ProtocolError as error:
             self.refuse(device, error.cause, payload)
             return
-        try:
-            future = self._writer.submit(lambda db: self._commit(db, outcome, payload))
-        except (Busy, Stopped):
-            return  # no receipt: the kiosk keeps it and says it again
-        future.add_done_callback(lambda done: self._note(device, outcome.id, done))
+        with contextlib.suppress(Busy, Stopped):  # no receipt: the kiosk says it again
+            self._writer.submit(
+                lambda db: self._commit(db, outcome, payload),
+                lambda done: self._note(device, outcome.id, done),
+            )
 
     def shown(self, device: str, payload: bytes) -> None:
         """Take the payload of leaf `shown`."""
@@ -78,18 +80,18 @@ class Ingest:
 
     def refuse(self, device: str, cause: str, payload: bytes) -> None:
         """Count what cannot be taken, keep it as evidence, log the first of its cause."""
+        size, start = len(payload), payload[: refusals.BODY_LIMIT]  # a flood must not fill memory
 
         def job(db: Database) -> None:
-            if refusals.note(db, device, cause, payload, self._now()) == 1:
-                log.warning("refused=%s device=%s bytes=%d", cause, device, len(payload))
+            name = device if device in self._keys else refusals.stranger(db, device)
+            if refusals.note(db, name, cause, start, self._now()) == 1:
+                log.warning("refused=%s device=%s bytes=%d", cause, name, size)
 
         self._quietly(job)
 
     def _quietly(self, job: Callable[[Database], None]) -> None:
-        try:
+        with contextlib.suppress(Busy, Stopped):  # only a count is lost
             self._writer.submit(job)
-        except (Busy, Stopped):
-            return  # only a count is lost, and the flood that did it is in the log
 
     def _commit(self, db: Database, outcome: AnyOutcome, jws: bytes) -> Ruling:
         kept = invitations.get(db, outcome.invitation)
@@ -99,6 +101,7 @@ class Ingest:
                 device=kept.device,
                 ttl_ms=kept.ttl_ms,
                 outcome_id=kept.outcome_id,
+                outcome=kept.outcome,
                 case_rated=isinstance(outcome, Rated)
                 and invitations.rated(db, kept.serial, kept.service_number),
             )
@@ -130,9 +133,14 @@ class Ingest:
 
     def _note(self, device: str, identifier: str, done: "Future[Ruling]") -> None:
         error = done.exception()
-        if error is not None:
-            log.error("commit=failed device=%s error=%s", device, error)
-            return  # no receipt: nothing was kept, the kiosk says it again
+        if error is not None:  # no receipt: nothing was kept, the kiosk says it again
+            if not self._failing:
+                log.error("commit=failed device=%s error=%s", device, error)
+            self._failing = True
+            return
+        if self._failing:
+            log.warning("commit=works-again device=%s", device)
+        self._failing = False
         ruling = done.result()
         with self._lock:
             if ruling.verdict in (Verdict.COUNTS, Verdict.KNOWN):

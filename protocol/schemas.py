@@ -29,15 +29,19 @@ KINDS: dict[str, Any] = {
 def texts() -> dict[str, str]:
     """Return the content of every file by its name; the same code gives the same text."""
     return {
-        f"{name}.json": json.dumps(
-            {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)},
-            ensure_ascii=True,  # the direction marks in the patterns are to be seen
-            indent=2,
-            sort_keys=True,
-        )
+        f"{name}.json": json.dumps(_schema(name, kind), ensure_ascii=False, indent=2, sort_keys=True)
         + "\n"
         for name, kind in KINDS.items()
     }
+
+
+def _schema(name: str, kind: Any) -> dict[str, Any]:
+    schema = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
+    for part in schema["$defs"].values():
+        if "v" in part["properties"]:  # it has a default in the code, none on the wire
+            part["required"] = ["v", *part.get("required", [])]
+            del part["properties"]["v"]["default"]
+    return schema
 
 
 def write(directory: Path) -> None:

@@ -68,7 +68,9 @@ class KioskApp(App):
         Builder.sync()
         Window.dispatch("on_draw")
         wide, high = (int(length) for length in Window.size)
-        return wide, high, glReadPixels(0, 0, wide, high, GL_RGB, GL_UNSIGNED_BYTE)
+        rows = glReadPixels(0, 0, wide, high, GL_RGB, GL_UNSIGNED_BYTE)
+        self.redraw()  # this frame was not flipped: without another, the display would lag
+        return wide, high, rows
 
     def redraw(self) -> None:
         """Ask for one frame though nothing changed: a proof of life for the watchdog."""

@@ -91,7 +91,9 @@ class HubLink:
             if self._up and not self._stop.is_set():
                 log.warning("broker=lost")
             self._up = False
-            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5**failures)))
+            self._stop.wait(
+                self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30)))
+            )
 
     def _new_client(self) -> Client:
         client = Client(

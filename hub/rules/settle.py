@@ -42,10 +42,13 @@ class Standing(Struct, frozen=True):
     ttl_ms: int
     outcome_id: str | None
     case_rated: bool
+    outcome: Ends | None = None
 
 
 def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: PLR0911 - a list of rules
     """Judge an outcome whose signature has been verified.
+
+    What counted is known when it comes again; what was refused is refused again.
 
     A refused rating never counts, but its device will not answer for that invitation a second
     time, so the hub closes it: as expired if it came late, else as withdrawn.
@@ -53,7 +56,8 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
     if standing is None or standing.device != outcome.device:
         return Ruling(Verdict.FOREIGN)
     if standing.outcome_id is not None:
-        known = standing.outcome_id == outcome.id
+        counted = standing.outcome == "rated" or not isinstance(outcome, Rated)
+        known = standing.outcome_id == outcome.id and counted
         return Ruling(Verdict.KNOWN if known else Verdict.CLOSED)
     if not isinstance(outcome, Rated):
         ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"

@@ -35,6 +35,13 @@ _LEDGER = (
         AND EXISTS (SELECT 1 FROM ledger WHERE position = NEW.position)
     BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever replaced'); END
     """,
+    # A position out of turn would stop all later entries, or let SQLite number them at random.
+    """
+    CREATE TRIGGER ledger_without_gaps AFTER INSERT ON ledger
+    WHEN NEW.position <> 1 + coalesce(
+        (SELECT max(position) FROM ledger WHERE position < NEW.position), 0)
+    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: entries are numbered without gaps'); END
+    """,
 )
 
 _STATE = (

@@ -99,10 +99,11 @@ def rated(db: Database, serial: str, service_number: int) -> bool:
 
 
 def open_of(db: Database, device: str) -> list[Kept]:
-    """Return the open invitations of a device, newest first."""
+    """Return the open invitations of a device: those not asked back first, then the newest."""
     rows = db.conn.execute(
         f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constant columns
-        " WHERE device = ? AND outcome IS NULL ORDER BY issued_at DESC, id DESC LIMIT ?",
+        " WHERE device = ? AND outcome IS NULL"
+        " ORDER BY withdraw_at IS NULL DESC, issued_at DESC, id DESC LIMIT ?",
         (device, UNSETTLED_LIMIT),
     )
     return [_kept(row) for row in rows]

@@ -1,15 +1,22 @@
 """What was refused on the wire: counted by cause, and kept as evidence within a limit."""
 
 import hashlib
+import logging
 
 from sqlite_utils import Database
 
+log = logging.getLogger(__name__)
+
 EVIDENCE_PER_CAUSE = 500
 BODY_LIMIT = 4096
+STRANGERS = 500
+OTHERS = "*"
+"""Stands for all unknown devices after the first `STRANGERS`; no topic can hold this name."""
 
 
 def note(db: Database, device: str, cause: str, body: bytes, now: int) -> int:
     """Count a refusal, keep the bytes (the same once, long ones cut); return the count."""
+    body = body[:BODY_LIMIT]
     times = db.conn.execute(
         """
         INSERT INTO refusals (device, cause, times, first_at, last_at) VALUES (?, ?, 1, ?, ?)
@@ -18,15 +25,28 @@ def note(db: Database, device: str, cause: str, body: bytes, now: int) -> int:
         """,
         (device, cause, now, now),
     ).fetchone()[0]
-    if times <= EVIDENCE_PER_CAUSE:
-        db.conn.execute(
+    kept = db.conn.execute(
+        "SELECT count(*) FROM evidence WHERE device = ? AND cause = ?", (device, cause)
+    ).fetchone()[0]
+    if kept < EVIDENCE_PER_CAUSE:
+        added = db.conn.execute(
             """
             INSERT INTO evidence (digest, device, cause, at, body) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
             """,
-            (hashlib.sha256(body).digest(), device, cause, now, body[:BODY_LIMIT]),
-        )
+            (hashlib.sha256(body).digest(), device, cause, now, body),
+        ).rowcount
+        if kept + added == EVIDENCE_PER_CAUSE:
+            log.warning("evidence=full device=%s cause=%s note=only-counted-now", device, cause)
     return int(times)
+
+
+def stranger(db: Database, device: str) -> str:
+    """Return the name to count an unknown device under: inventing names must not fill the disk."""
+    found = db.conn.execute(
+        "SELECT count(*), total(device = ?) FROM (SELECT DISTINCT device FROM refusals)", (device,)
+    ).fetchone()
+    return device if found[1] or found[0] < STRANGERS else OTHERS
 
 
 def counts(db: Database) -> dict[str, dict[str, int]]:

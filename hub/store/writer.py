@@ -4,6 +4,7 @@ A job is a function of the database. Its future is resolved only after the commi
 it is on disk; a job that raises is rolled back alone, a commit that fails fails all its jobs.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlite_utils import Database
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Job = Callable[[Database], T]
@@ -44,6 +47,7 @@ class Writer:
         self._on_commit = on_commit
         self._jobs: queue.Queue[tuple[Job[Any], Future[Any]] | None] = queue.Queue(limit)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._entrance = threading.Lock()
         self._stopping = False
 
     def on_commit(self, call: Callable[[], None]) -> None:
@@ -55,21 +59,30 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit what is waiting, then end the thread and close the database."""
-        self._stopping = True
-        self._jobs.put(None)
-        self._thread.join()
+        """Commit what is waiting (if it was started), end the thread, close the database."""
+        with self._entrance:  # behind this only the end can come, and no job after it
+            self._stopping = True
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
         self._db.close()
 
-    def submit(self, job: Job[T]) -> "Future[T]":
-        """Queue a job; raises `Busy` or `Stopped` at once rather than wait."""
-        if self._stopping:
-            raise Stopped
+    def submit(self, job: Job[T], then: "Callable[[Future[T]], None] | None" = None) -> "Future[T]":
+        """Queue a job; raises `Busy` or `Stopped` at once rather than wait.
+
+        `then` is called with the resolved future in the writer's thread, before `on_commit`
+        and in the order of the jobs; a callback added to what is returned may miss both.
+        """
         future: Future[T] = Future()
-        try:
-            self._jobs.put_nowait((job, future))
-        except queue.Full:
-            raise Busy from None
+        if then is not None:
+            future.add_done_callback(then)
+        with self._entrance:
+            if self._stopping:
+                raise Stopped
+            try:
+                self._jobs.put_nowait((job, future))
+            except queue.Full:
+                raise Busy from None
         return future
 
     def call(self, job: Job[T], timeout: float = 30.0) -> T:
@@ -118,4 +131,7 @@ class Writer:
                 future.set_result(result)
             else:
                 future.set_exception(problem)
-        self._on_commit()
+        try:
+            self._on_commit()
+        except Exception:  # without this thread nothing would ever be committed again
+            log.exception("on-commit=failed")

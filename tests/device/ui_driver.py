@@ -162,16 +162,14 @@ def crossed(texts):
         ["".join(one.lines), "".join(other.lines)]
         for number, one in enumerate(texts)
         for other in texts[number + 1 :]
-        if collide(slim(area(one)), slim(area(other)))
+        if collide(area(one), area(other), room=4)
     ]
 
 
-def slim(one):
-    return one[0], one[1] + 4, one[2], one[3] - 4
-
-
-def collide(one, other):
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def collide(one, other, room=0):
+    beside = one[0] >= other[2] or other[0] >= one[2]
+    above = one[1] + room >= other[3] - room or other[1] + room >= one[3] - room
+    return not beside and not above
 
 
 def named(widget):
@@ -226,11 +224,15 @@ def still(stage):
             screen.draw(replace(VIEWS[name], now_ms=10_000 + moment % 2))
             yield
         say(name=name, frames=stage.app.frames - before)
-    before = stage.app.frames
-    screen.draw(replace(VIEWS["reasons_words"], now_ms=20_000))
-    yield
-    yield
-    say(name="a second later", frames=stage.app.frames - before)
+    for name, change in (
+        ("a second later", lambda: screen.draw(replace(VIEWS["reasons_words"], now_ms=20_000))),
+        ("after a screenshot", stage.app.pixels),
+    ):
+        before = stage.app.frames
+        change()
+        yield
+        yield
+        say(name=name, frames=stage.app.frames - before)
 
 
 def wiped(stage):

@@ -1,0 +1,126 @@
+"""The whole hall: real kiosk windows, hub, broker and stand-in city, each a process."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.cases import read
+from demo.generate import generate, write
+from demo.tally import read_city
+
+ROOT = Path(__file__).parents[2]
+
+
+def demo(out: Path, *arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    """Run the command as a newcomer would."""
+    environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
+    return subprocess.run(
+        [sys.executable, "-m", "demo", "--once", "--headless", "--out", str(out), *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def summary(out: Path) -> dict[str, object]:
+    return json.loads((out / "summary.json").read_text(encoding="utf-8"))
+
+
+def arrived(out: Path) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """What the city has, by case, read without any of our own counting."""
+    found = {}
+    for record in read_city(out / "city.jsonl"):
+        if "satisfaction" in record:
+            key = (record["projectNo"], record["serviceNumber"])
+            assert key not in found, f"{key} arrived twice"
+            found[key] = (
+                record["satisfaction"],
+                record["evalDetail"],
+                record["writingEvaluation"],
+            )
+    return found
+
+
+def expected(cases: Path) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """What the file says, read with nothing but the csv module."""
+    with cases.open(encoding="utf-8", newline="") as file:
+        return {
+            (row["serial"], row["service_number"]): (
+                row["level"],
+                row["reasons"].replace(";", ","),
+                row["comment"],
+            )
+            for row in csv.DictReader(file)
+            if row["level"]
+        }
+
+
+@pytest.mark.timeout(300)
+def test_every_rating_of_the_sample_arrives_though_hub_and_city_are_interrupted(tmp_path):
+    """The sample file plays through with a dead hub and a dead city in the middle."""
+    ran = demo(tmp_path / "out")
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    sample = ROOT / "demo" / "sample.csv"
+    assert arrived(tmp_path / "out") == expected(sample)
+    counted = summary(tmp_path / "out")
+    assert counted["kills"] == 2
+    assert counted["rows"] == len(read(sample))
+    assert counted["rated"] == counted["forwarded"] == len(expected(sample))
+    total = sum(counted[key] for key in ("rated", "expired", "withdrawn", "open"))
+    assert counted["invited"] == total
+    pictures = sorted((tmp_path / "out").glob("*.png"))
+    assert [each.stem[3:] for each in pictures][:3] == ["idle", "invitation", "thanks"]
+    for picture in pictures:
+        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert picture.stat().st_size > 5_000  # a blank window compresses to less
+    assert "评价已接收" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_doubled_or_altered_through_forty_power_cuts(tmp_path):
+    """Kiosks, hub, mosquitto and city are killed at random moments while the sample plays."""
+    ran = demo(tmp_path / "out", "--kills", "40", "--seed", "20", "--broker", "mosquitto")
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    counted = summary(tmp_path / "out")
+    assert counted["kills"] >= 30
+    assert (counted["lost"], counted["duplicated"], counted["altered"]) == (0, 0, 0)
+    assert counted["invented"] == counted["open"] == counted["waiting"] == 0
+
+
+@pytest.mark.timeout(300)
+def test_generated_cases_arrive_to_the_letter(tmp_path):
+    """All levels, every reason code, rare characters and 200-character matters arrive as filed."""
+    cases = tmp_path / "cases.csv"
+    write(generate(70, seed=11), cases)
+    ran = demo(tmp_path / "out", "--cases", str(cases))
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    assert arrived(tmp_path / "out") == expected(cases)
+    codes = {code for _, why, _ in expected(cases).values() for code in why.split(",") if code}
+    assert len(codes) == 40
+
+
+def test_a_bad_cases_file_starts_nothing_and_names_every_bad_row(tmp_path):
+    """Each bad row is listed with line, column and reason; the exit code is 2."""
+    cases = tmp_path / "bad.csv"
+    cases.write_text(
+        "serial,service_number,matter,staff,window,level,reasons,comment\n"
+        "A1,1,事项,示例甲,1号窗口,6,,\n"
+        "A2,0,事项,示例甲,1号窗口,5,999,\n"
+        "A3,1,,示例甲,1号窗口,2,,\n",
+        encoding="utf-8",
+    )
+    ran = demo(tmp_path / "out", "--cases", str(cases))
+    assert ran.returncode == 2
+    for words in ("第 2 行 level", "第 3 行 service_number", "第 3 行 reasons", "第 4 行 matter"):
+        assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "out").exists()
