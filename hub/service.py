@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import random
+import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -12,9 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.board import Board
-from hub.config import ConfigError, HubConfig
+from hub.config import ApiConfig, ConfigError, HubConfig
 from hub.desk import Desk
-from hub.ingest import Ingest
+from hub.ingest import UNKNOWN_DEVICE, Ingest
 from hub.link.broker import EmbeddedBroker
 from hub.link.client import HubLink
 from hub.presence import Presence
@@ -61,6 +64,18 @@ def public_keys(config: HubConfig, base: Path) -> dict[str, ec.EllipticCurvePubl
     return keys
 
 
+def listen(api: ApiConfig) -> socket.socket:
+    """Take the port of the HTTP interface; raises `ConfigError` if it cannot be had."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    try:
+        return socket.create_server((api.host, api.port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"接口地址 {api.host}:{api.port} 无法使用：{error}。"
+            "请检查端口是否被占用（服务器是否已在运行），或修改配置的 api.host、api.port"
+        ) from error
+
+
 class Hub:
     """One hall's hub. `await run()` serves until `stop` is set."""
 
@@ -70,7 +85,7 @@ class Hub:
         state = base / config.state
         state.mkdir(parents=True, exist_ok=True)
         self._path = state / "hub.db"
-        keys = public_keys(config, base)
+        self._keys = public_keys(config, base)
         db = database.connect(self._path)
         database.migrate(db)
         self._vault = vault.load_or_create(state / "citizens.key")
@@ -91,7 +106,11 @@ class Hub:
             publish=lambda device, leaf, data: self._link.publish(device, leaf, data, retain=True),
         )
         self._ingest = Ingest(
-            self._writer, keys, now=epoch_ms, acknowledge=self._acknowledge, settled=self._settled
+            self._writer,
+            self._keys,
+            now=epoch_ms,
+            acknowledge=self._acknowledge,
+            settled=self._settled,
         )
         self._desk = Desk(
             self._writer,
@@ -104,49 +123,50 @@ class Hub:
         self._forwarder: Forwarder | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start everything, serve, and stop in the opposite order."""
+        """Start everything, serve, and stop in the opposite order.
+
+        Raises `ConfigError` or `BrokerError` if it cannot start; nothing runs on after that.
+        """
         config = self._config
         broker = None
-        if config.broker.embedded:
-            broker = EmbeddedBroker(config.broker.host, config.broker.port)
-            await asyncio.to_thread(broker.start)
-        self._writer.start()
-        self._start_forwarder()
-        self._link.start()
+        try:
+            server = self._server()
+            with listen(config.api) as port:
+                if config.broker.embedded:
+                    starting = EmbeddedBroker(config.broker.host, config.broker.port)
+                    await asyncio.to_thread(starting.start)
+                    broker = starting
+                self._writer.start()
+                self._start_forwarder()
+                self._link.start()
+                log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
+                await _serve(server, port, stop)
+        finally:
+            await asyncio.to_thread(self._link.stop)
+            if self._forwarder is not None:
+                await self._forwarder.stop()
+            await asyncio.to_thread(self._writer.stop)
+            if broker is not None:
+                await asyncio.to_thread(broker.stop)
+            log.info("hub=down")
+
+    def _server(self) -> "_Server":
         app = web.create(
             self._desk,
-            config.api,
+            self._config.api,
             self._base,
             presence=self._presence.online,
             health=self._health,
         )
-        server = _Server(
+        return _Server(
             uvicorn.Config(
                 app,
-                host=config.api.host,
-                port=config.api.port,
                 access_log=False,  # addresses hold serial numbers
                 log_config=None,
                 lifespan="on",
                 timeout_graceful_shutdown=5,
             )
         )
-        serving = asyncio.create_task(server.serve())
-        stopping = asyncio.create_task(stop.wait())
-        log.info("hub=up hall=%s api=%s:%d", config.hall, config.api.host, config.api.port)
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        stopping.cancel()
-        try:
-            await serving
-        finally:
-            self._link.stop()
-            if self._forwarder is not None:
-                await self._forwarder.stop()
-            self._writer.stop()
-            if broker is not None:
-                await asyncio.to_thread(broker.stop)
-        log.info("hub=down")
 
     def _start_forwarder(self) -> None:
         upstream = self._config.upstream
@@ -177,11 +197,15 @@ class Hub:
         self._link.publish(device, Leaf.RECEIPT, wire.encode(receipt))
 
     def _receive(self, device: str, leaf: Leaf, payload: bytes, retained: bool) -> None:
-        if leaf is Leaf.RATING:
+        if leaf is Leaf.STATE and retained:
+            return  # what was once so says nothing of now
+        if device not in self._keys:
+            self._ingest.refuse(device, UNKNOWN_DEVICE, payload)
+        elif leaf is Leaf.RATING:
             self._ingest.outcome(device, payload)
         elif leaf is Leaf.SHOWN:
             self._ingest.shown(device, payload)
-        elif leaf is Leaf.STATE and not retained:
+        elif leaf is Leaf.STATE:
             self._state(device, payload)
 
     def _state(self, device: str, payload: bytes) -> None:
@@ -207,8 +231,19 @@ class Hub:
         return Health(ready=not reasons, reasons=tuple(reasons))
 
 
+async def _serve(server: "_Server", port: socket.socket, stop: asyncio.Event) -> None:
+    serving = asyncio.create_task(server.serve([port]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the command decides when to stop."""
 
-    def install_signal_handlers(self) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
+        yield

@@ -67,7 +67,8 @@ class HubLink:
         client = self._client
         if client is not None:
             client.disconnect()
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
 
     def publish(self, device: str, leaf: Leaf, payload: bytes, *, retain: bool = False) -> None:
         """Send, if connected; otherwise drop: it is said again after the next connection."""

@@ -1,0 +1,174 @@
+"""The table of the session: what each event does in each state, and what it never does."""
+
+import msgspec
+import pytest
+from session_world import (
+    SAVED,
+    SHOWN,
+    TTL,
+    invitation,
+    name,
+    session_in,
+)
+
+from device.session import (
+    TABLE,
+    Choose,
+    Close,
+    Discard,
+    Event,
+    Keep,
+    Offer,
+    Pause,
+    Recovered,
+    Refused,
+    Release,
+    Saved,
+    SaveFailed,
+    Screen,
+    Session,
+    Skip,
+    Submit,
+    Tap,
+    Tick,
+    Undo,
+    Write,
+    current,
+    step,
+)
+
+NOW = SAVED + 1_000
+LATE = SAVED + 600_000
+EVENTS = {
+    Offer: Offer(NOW, invitation(2), TTL),
+    Tap: Tap(NOW, name(1), 4),
+    Choose: Choose(NOW, "108"),
+    Write: Write(NOW, "等太久"),
+    Submit: Submit(NOW),
+    Skip: Skip(NOW),
+    Undo: Undo(NOW),
+    Tick: Tick(LATE),
+    Saved: Saved(NOW),
+    SaveFailed: SaveFailed(NOW),
+    Recovered: Recovered(NOW),
+    Pause: Pause(NOW, "午休"),
+}
+GONE = Close(name(1), kind="withdrawn", elapsed_ms=NOW - SHOWN, reason="superseded")
+FAILED = Close(name(1), kind="withdrawn", reason="kiosk_failed")
+EXPIRED = Close(name(1), kind="expired", elapsed_ms=LATE - SHOWN)
+
+# What the documentation promises of each pair in the table: the next screen, what is done.
+PROMISED = {
+    (Screen.IDLE, Offer): (Screen.INVITED, []),
+    (Screen.IDLE, Pause): (Screen.PAUSED, []),
+    (Screen.IDLE, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.INVITED, Offer): (Screen.INVITED, [GONE]),
+    (Screen.INVITED, Tap): (Screen.SAVING, [Keep]),
+    (Screen.INVITED, Tick): (Screen.IDLE, [EXPIRED]),
+    (Screen.INVITED, Pause): (Screen.INVITED, []),
+    (Screen.INVITED, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.SAVING, Offer): (Screen.SAVING, []),
+    (Screen.SAVING, Saved): (Screen.THANKS, []),
+    (Screen.SAVING, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.SAVING, Pause): (Screen.SAVING, []),
+    (Screen.REASONS, Offer): (Screen.REASONS, []),
+    (Screen.REASONS, Choose): (Screen.REASONS, [Keep]),
+    (Screen.REASONS, Write): (Screen.REASONS, [Keep]),
+    (Screen.REASONS, Submit): "no_reason_yet",
+    (Screen.REASONS, Skip): (Screen.THANKS, []),
+    (Screen.REASONS, Undo): (Screen.INVITED, [Discard(name(1))]),
+    (Screen.REASONS, Tick): (Screen.IDLE, [Release(name(1))]),
+    (Screen.REASONS, Pause): (Screen.REASONS, []),
+    (Screen.REASONS, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.THANKS, Offer): (Screen.THANKS, []),
+    (Screen.THANKS, Choose): "foreign_reason",
+    (Screen.THANKS, Write): (Screen.THANKS, [Keep]),
+    (Screen.THANKS, Submit): (Screen.IDLE, [Release(name(1))]),
+    (Screen.THANKS, Undo): (Screen.INVITED, [Discard(name(1))]),
+    (Screen.THANKS, Tick): (Screen.IDLE, [Release(name(1))]),
+    (Screen.THANKS, Pause): (Screen.THANKS, []),
+    (Screen.THANKS, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.PAUSED, Offer): (Screen.PAUSED, []),
+    (Screen.PAUSED, Pause): (Screen.PAUSED, []),
+    (Screen.PAUSED, SaveFailed): (Screen.OUT_OF_SERVICE, []),
+    (Screen.OUT_OF_SERVICE, Offer): (Screen.OUT_OF_SERVICE, []),
+    (Screen.OUT_OF_SERVICE, Pause): (Screen.OUT_OF_SERVICE, []),
+    (Screen.OUT_OF_SERVICE, Saved): (Screen.OUT_OF_SERVICE, []),
+    (Screen.OUT_OF_SERVICE, Recovered): (Screen.IDLE, [FAILED]),
+}
+
+
+def refused(session, event):
+    with pytest.raises(Refused) as caught:
+        step(session, event)
+    return caught.value.cause
+
+
+def test_the_promises_are_about_the_whole_table():
+    """No pair of the table lacks a promise, and every kind of event is tried."""
+    assert set(PROMISED) == set(TABLE)
+    assert set(EVENTS) == set(Event.__subclasses__())
+
+
+@pytest.mark.parametrize("pair", PROMISED, ids=lambda pair: f"{pair[0]}-{pair[1].__name__}")
+def test_a_pair_of_the_table_does_what_is_promised(pair):
+    """Each event that a state takes leads to the promised screen with the promised effects."""
+    screen, kind = pair
+    if isinstance(PROMISED[pair], str):
+        assert refused(session_in(screen), EVENTS[kind]) == PROMISED[pair]
+        return
+    after, effects = step(session_in(screen), EVENTS[kind])
+    promised_screen, promised = PROMISED[pair]
+    assert after.screen is promised_screen
+    seen = [type(done) if isinstance(done, Keep) else done for done in effects]
+    assert seen == promised
+
+
+@pytest.mark.parametrize(
+    ("screen", "kind"),
+    [
+        (screen, kind)
+        for screen in Screen
+        for kind in EVENTS
+        if (screen, kind) not in TABLE and kind is not Tick
+    ],
+)
+def test_a_pair_outside_of_the_table_is_refused(screen, kind):
+    """The refusal names event and state; the session is what it was."""
+    session = session_in(screen)
+    before = msgspec.json.encode(session)
+    assert refused(session, EVENTS[kind]) == f"{kind.__name__.lower()}_in_{screen}"
+    assert msgspec.json.encode(session) == before
+
+
+@pytest.mark.parametrize("screen", Screen)
+def test_time_that_is_not_over_changes_nothing(screen):
+    """Before its deadline, and where there is none, a tick is no event at all."""
+    session = session_in(screen)
+    assert step(session, Tick(SHOWN)) == (session, ())
+    if session.deadline_ms is None:
+        assert step(session, Tick(LATE)) == (session, ())
+    else:
+        assert step(session, Tick(session.deadline_ms - 1)) == (session, ())
+        assert step(session, Tick(session.deadline_ms))[0] != session
+
+
+def test_a_session_without_a_citizen_has_no_draft():
+    """Asking for one is an error of the program, not an event."""
+    with pytest.raises(AssertionError):
+        current(Session())
+
+
+@pytest.mark.parametrize("screen", Screen)
+@pytest.mark.parametrize("kind", [kind for kind in EVENTS if kind is not Tap])
+def test_nothing_but_a_tap_begins_a_rating(screen, kind):
+    """No other event makes a draft where there was none."""
+    before = session_in(screen)
+    if before.draft is not None:
+        return
+    try:
+        after, effects = step(before, EVENTS[kind])
+    except Refused:
+        return
+    assert after.draft is None
+    assert not any(isinstance(done, Keep | Release) for done in effects)

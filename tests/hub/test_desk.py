@@ -1,0 +1,218 @@
+"""What window systems ask of the hub: repeated safely, one service at a time, never undone."""
+
+import pytest
+from world_hall import (
+    EMPTY_WINDOW,
+    KEYS,
+    NOW,
+    OTHER_WINDOW,
+    TTL_MS,
+    WINDOW,
+    Hall,
+    a_case,
+    an_invitation,
+    expired,
+    rated,
+    withdrawn,
+)
+
+from hub import desk as desks
+from hub.store.invitations import UNSETTLED_LIMIT
+from protocol import signing, wire
+from protocol.messages import Slot, Staff
+
+
+@pytest.fixture
+def hall(tmp_path):
+    with Hall(tmp_path) as hall:
+        yield hall
+
+
+def slots(hall, device="k1"):
+    return [wire.decode(Slot, data) for data in hall.sent(device, "invitation")]
+
+
+def last(hall, device="k1"):
+    """What the kiosk was told last: the invitation's id or None, and what is unsettled."""
+    slot = slots(hall, device)[-1]
+    return slot.invitation and slot.invitation.id, set(slot.unsettled)
+
+
+def test_an_invitation_reaches_its_kiosk(hall):
+    """It holds what the citizen may see, and nothing about the citizen."""
+    invited = hall.invite()
+    assert invited.new
+    status = invited.status
+    assert (status.state, status.shown, status.withdrawal_requested) == ("open", False, False)
+    assert (status.issued_at, status.deadline_at) == (NOW, NOW + TTL_MS)
+    slot = slots(hall)[-1]
+    assert slot.invitation.id == status.id
+    assert (slot.invitation.serial, slot.invitation.matter) == ("SL0001", "示例事项")
+    assert (slot.invitation.window.name, slot.invitation.staff.name) == (WINDOW, "示例甲")
+    assert b"ID-JIA" not in hall.sent("k1", "invitation")[-1]
+    assert hall.sent("k2", "invitation") == []
+
+
+def test_a_repeat_returns_the_running_invitation(hall):
+    """The same call again, as after a lost answer, invites nobody a second time."""
+    first = hall.invite()
+    hall.now += TTL_MS - 1
+    again = hall.invite()
+    assert (again.new, again.status) == (False, first.status)
+    assert hall.account().invited == 1
+
+
+def test_after_its_time_the_same_case_is_invited_anew(hall):
+    """Once its time is over a repeat is a new invitation, and the old one still unsettled."""
+    first = hall.invite().status.id
+    hall.now += TTL_MS
+    second = hall.invite()
+    assert second.new
+    assert last(hall) == (second.status.id, {first})
+
+
+def test_the_next_case_asks_back_the_one_before(hall):
+    """A new invitation at a kiosk supersedes the open one; only the kiosk's word closes that."""
+    first = hall.invite().status.id
+    second = hall.invite(serial="SL0002").status.id
+    before = hall.ask(hall.desk.invitation(first))
+    assert (before.state, before.withdrawal_requested) == ("open", True)
+    assert last(hall) == (second, {first})
+    hall.send(withdrawn(first, reason="superseded"))
+    assert last(hall) == (second, set())
+    assert hall.ask(hall.desk.invitation(first)).state == "withdrawn"
+
+
+def test_withdrawing_empties_the_slot(hall):
+    """After a withdrawal the kiosk is told to show nothing and to answer for what was open."""
+    invited = hall.invite().status.id
+    status = hall.ask(hall.desk.withdraw(WINDOW))
+    assert (status.id, status.state, status.withdrawal_requested) == (invited, "open", True)
+    assert last(hall) == (None, {invited})
+
+
+def test_withdrawing_where_nothing_is_open(hall):
+    """Nothing open is no error, and another window's invitation is not touched."""
+    assert hall.ask(hall.desk.withdraw(WINDOW)) is None
+    hall.invite(OTHER_WINDOW)
+    assert hall.ask(hall.desk.withdraw(EMPTY_WINDOW)) is None
+    assert last(hall, "k2")[0] is not None
+
+
+def test_a_rated_service_is_not_invited_again(hall):
+    """One service, one rating; another service of the same case is another matter."""
+    hall.send(rated(hall.invite().status.id))
+    with pytest.raises(desks.AlreadyRated, match="只评一次"):
+        hall.invite()
+    assert hall.invite(number=2).new
+
+
+@pytest.mark.parametrize("build", [expired, withdrawn])
+def test_an_unrated_service_may_be_invited_again(hall, build):
+    """What expired or was withdrawn is not rated, so it can be offered anew."""
+    hall.send(build(hall.invite().status.id))
+    assert hall.invite().new
+
+
+def test_a_service_is_open_at_one_kiosk_only(hall):
+    """The same service at a second kiosk is refused until the first has answered."""
+    first = hall.invite().status.id
+    with pytest.raises(desks.OpenElsewhere, match="另一台评价器"):
+        hall.invite(OTHER_WINDOW)
+    hall.ask(hall.desk.withdraw(WINDOW))
+    with pytest.raises(desks.OpenElsewhere):
+        hall.invite(OTHER_WINDOW)
+    hall.send(withdrawn(first))
+    assert hall.invite(OTHER_WINDOW).new
+
+
+def test_nobody_is_invited_to_a_paused_window(hall):
+    """While a window is paused invitations are refused; afterwards they are taken again."""
+    hall.ask(hall.desk.pause(WINDOW, "示例原因"))
+    with pytest.raises(desks.WindowPaused, match="已暂停"):
+        hall.invite()
+    hall.ask(hall.desk.pause(WINDOW, None))
+    assert hall.invite().new
+
+
+def test_unknown_window(hall):
+    """A window that is not configured is named in the refusal."""
+    for request in (
+        lambda: hall.desk.invite("9号窗口", "SL0001", 1, case=a_case()),
+        lambda: hall.desk.withdraw("9号窗口"),
+        lambda: hall.desk.pause("9号窗口", None),
+    ):
+        with pytest.raises(desks.UnknownWindow, match="9号窗口"):
+            hall.ask(request())
+
+
+def test_unknown_case(hall):
+    """A case has to be registered before or with its invitation."""
+    with pytest.raises(desks.UnknownCase, match="先登记"):
+        hall.ask(hall.desk.invite(WINDOW, "SL0001", 1))
+    assert hall.ask(hall.desk.case("SL0001", 1)) is None
+    assert hall.ask(hall.desk.put_case(a_case())) is True
+    assert hall.ask(hall.desk.put_case(a_case())) is False
+    assert hall.ask(hall.desk.invite(WINDOW, "SL0001", 1)).new
+
+
+def test_a_refused_invitation_leaves_nothing(hall):
+    """What came with a refused request is not kept: one request, one commit."""
+    hall.ask(hall.desk.pause(WINDOW, "示例原因"))
+    with pytest.raises(desks.WindowPaused):
+        hall.invite()
+    assert hall.rows("SELECT * FROM cases") == []
+    assert hall.rows("SELECT * FROM ledger") == []
+
+
+def test_nobody_signed_on(hall):
+    """A window without a clerk needs one in the request."""
+    with pytest.raises(desks.NobodySignedOn, match="签到"):
+        hall.invite(EMPTY_WINDOW)
+    hall.invite(EMPTY_WINDOW, staff=Staff(name="示例丙"))
+    assert slots(hall, "k2")[-1].invitation.staff.name == "示例丙"
+
+
+def test_a_case_shows_how_it_stands_but_never_the_level(hall):
+    """The clerk learns that a service was rated, and by no field how."""
+    hall.send(rated(hall.invite().status.id, level=1, reasons=("108",)))
+    found = hall.ask(hall.desk.case("SL0001", 1))
+    assert found.rated
+    assert [each.state for each in found.invitations] == ["rated"]
+    assert "level" not in found.__struct_fields__ + found.invitations[0].__struct_fields__
+
+
+def test_the_clock_may_go_back(hall):
+    """With the hub's clock put back, the newest invitation is still the one to be shown."""
+    first = hall.invite().status.id
+    hall.now -= 3_600_000
+    second = hall.invite(serial="SL0002").status.id
+    assert last(hall) == (second, {first})
+    hall.now -= 3_600_000
+    third = hall.invite(serial="SL0003").status.id
+    assert last(hall) == (third, {first, second})
+    versions = [slot.version for slot in slots(hall)]
+    assert versions == sorted(set(versions))
+    assert hall.ask(hall.desk.withdraw(WINDOW)).id == third
+    assert last(hall) == (None, {first, second, third})
+
+
+def test_the_unsettled_are_bounded(hall):
+    """A slot names at most 1000 older ones; the others come as those are answered."""
+    old = [an_invitation(f"SL{number}", issued_at=NOW + number) for number in range(1_200)]
+    hall.issue(*old)
+    newest = hall.invite(serial="SL9999").status.id
+    shown, unsettled = last(hall)
+    assert shown == newest
+    assert len(unsettled) == UNSETTLED_LIMIT - 1
+    asked = set()
+    for _ in range(5):
+        _, unsettled = last(hall)
+        asked |= unsettled
+        for name in sorted(unsettled):
+            hall.ingest.outcome(
+                "k1", signing.sign(withdrawn(name, reason="never_shown"), KEYS["k1"])
+            )
+        hall.quiet()
+    assert asked == {each.id for each in old}
+    assert last(hall) == (newest, set())

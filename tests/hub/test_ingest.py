@@ -1,0 +1,316 @@
+"""What comes from kiosks: it counts once or is refused with a reason, and only then answered."""
+
+import json
+import sqlite3
+
+import pytest
+from jwt import PyJWS
+from world_hall import (
+    KEYS,
+    NOW,
+    OTHER_WINDOW,
+    TTL_MS,
+    Hall,
+    an_invitation,
+    expired,
+    new_id,
+    rated,
+    withdrawn,
+)
+
+from hub.store import ledger
+from hub.store.refusals import BODY_LIMIT, EVIDENCE_PER_CAUSE, OTHERS, STRANGERS
+from protocol import signing, wire
+from protocol.messages import Shown, Stamp
+
+STRANGE_KEY = signing.generate_key()
+
+
+@pytest.fixture
+def hall(tmp_path):
+    with Hall(tmp_path) as hall:
+        yield hall
+
+
+@pytest.fixture
+def invited(hall):
+    return hall.invite().status.id
+
+
+def test_a_rating_counts(hall, invited):
+    """A rating in time is in the ledger as it was signed, on its way to the city, receipted."""
+    outcome = rated(invited, level=2, reasons=("207",), comment="示例")
+    jws = hall.send(outcome)
+    assert hall.rows("SELECT outcome, seq, body FROM ledger WHERE kind = 'rated'") == [
+        (outcome.id, outcome.seq, jws)
+    ]
+    assert hall.rows("SELECT kind, serial FROM deliveries WHERE kind = 'rating'") == [
+        ("rating", "SL0001")
+    ]
+    assert (hall.committed(), hall.refused(), hall.settled) == ([outcome.id], [], [{"k1"}])
+    assert hall.ask(hall.desk.invitation(invited)).state == "rated"
+
+
+@pytest.mark.parametrize("build", [rated, expired, withdrawn])
+def test_three_deliveries_count_once(hall, invited, build):
+    """The same outcome three times is one entry, one delivery at most, and three receipts."""
+    outcome = build(invited)
+    jws = signing.sign(outcome, KEYS["k1"])
+    for _ in range(3):
+        hall.hand_in(jws)
+    kind = build.__name__
+    assert hall.ledger(invited) == [kind]
+    assert hall.committed() == [outcome.id] * 3
+    ratings = hall.rows("SELECT count(*) FROM deliveries WHERE kind = 'rating'")[0][0]
+    assert ratings == (1 if kind == "rated" else 0)
+    assert hall.account("k1").balanced
+    assert not hall.counted()
+
+
+def test_three_deliveries_in_one_group_count_once(hall, invited):
+    """Repeats that are committed together are told apart as well."""
+    outcome = rated(invited)
+    jws = signing.sign(outcome, KEYS["k1"])
+    for _ in range(3):
+        hall.ingest.outcome("k1", jws)
+    hall.quiet()
+    assert hall.ledger() == ["rated"]
+    assert hall.committed() == [outcome.id] * 3
+
+
+def test_a_tap_before_the_withdrawal_counts(hall, invited):
+    """The window asked it back, but the citizen had tapped: the kiosk's word decides."""
+    assert hall.ask(hall.desk.withdraw("1号窗口")).withdrawal_requested
+    hall.send(rated(invited))
+    assert hall.ledger(invited) == ["rated"]
+
+
+def refused_before(hall, invited):
+    """Another service of the hall has been closed already by its kiosk."""
+    hall.send(withdrawn(invited))
+    return rated(invited)
+
+
+def of_another_device(hall, invited):
+    return rated(hall.invite(OTHER_WINDOW, "SL0002").status.id)
+
+
+def of_nobody(hall, invited):
+    return rated(new_id())
+
+
+@pytest.mark.parametrize(
+    ("build", "cause"),
+    [(of_nobody, "foreign"), (of_another_device, "foreign"), (refused_before, "closed")],
+)
+def test_what_names_no_open_invitation_of_its_device(hall, invited, build, cause):
+    """It is refused with a reason, counted, kept as evidence, and nothing else changes."""
+    outcome = build(hall, invited)
+    before = hall.rows("SELECT * FROM ledger"), hall.account()
+    jws = hall.send(outcome)
+    assert hall.refused() == [(outcome.id, cause)]
+    assert hall.counted() == {("k1", cause): 1}
+    assert hall.evidence() == [("k1", cause, jws)]
+    assert (hall.rows("SELECT * FROM ledger"), hall.account()) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "cause", "ends"),
+    [
+        ({"elapsed_ms": TTL_MS + 1_001}, "late", "expired"),
+        ({"level": 1, "reasons": ("199",)}, "unknown_reason", "withdrawn"),
+        ({"catalogue": "1999.1"}, "unknown_reason", "withdrawn"),
+    ],
+)
+def test_a_refused_rating_closes_its_invitation(hall, invited, change, cause, ends):
+    """It never counts, at whichever repeat; the hub closes the invitation and keeps the proof."""
+    outcome = rated(invited, **change)
+    jws = hall.send(outcome)
+    assert hall.refused() == [(outcome.id, cause)]
+    assert hall.ledger(invited) == [ends]
+    body = hall.rows("SELECT body FROM ledger WHERE outcome = ?", outcome.id)[0][0]
+    assert json.loads(body) == {"refused": cause, "jws": jws.decode()}
+    hall.hand_in(jws)
+    assert hall.committed() == []
+    assert [name for name, _ in hall.refused()] == [outcome.id] * 2
+    assert hall.ledger(invited) == [ends]
+    assert hall.rows("SELECT count(*) FROM deliveries WHERE kind = 'rating'") == [(0,)]
+    assert hall.evidence() == [("k1", cause, jws)]
+    assert hall.account("k1").balanced
+
+
+def test_one_service_is_rated_once(hall):
+    """A second rating of the same service is refused, even from another kiosk."""
+    first, second = an_invitation(), an_invitation()
+    hall.issue(first)
+    hall.issue(second, device="k2")
+    hall.send(rated(first.id))
+    again = rated(second.id, device="k2")
+    hall.send(again)
+    assert hall.refused("k2") == [(again.id, "rated_before")]
+    assert hall.ledger() == ["rated", "withdrawn"]
+    assert hall.account().rated == 1
+
+
+def signed(payload, *, key=None, kid="k1", kind=signing.TYPE):
+    headers = {"typ": kind, "kid": kid}
+    jws = PyJWS(algorithms=["ES256"])
+    return jws.encode(payload, key or KEYS["k1"], algorithm="ES256", headers=headers).encode()
+
+
+def a_rating_of(device="k1", **change):
+    return wire.encode(rated("a" * 32, device=device, **change))
+
+
+def unsigned():
+    encoded = PyJWS(algorithms=["none"]).encode(
+        a_rating_of(), "", algorithm="none", headers={"typ": signing.TYPE, "kid": "k1"}
+    )
+    return encoded.encode()
+
+
+GARBAGE = {
+    "nothing": (b"", "signature"),
+    "noise": (bytes(range(256)), "signature"),
+    "a bare rating": (a_rating_of(), "signature"),
+    "a rating without signature": (unsigned(), "signature"),
+    "another key": (signed(a_rating_of(), key=STRANGE_KEY), "signature"),
+    "another key id": (signed(a_rating_of(), kid="k2"), "signature"),
+    "another type": (signed(a_rating_of(), kind="JWT"), "signature"),
+    "an altered signature": (signed(a_rating_of())[:-8] + b"AAAAAAAA", "signature"),
+    "a mebibyte": (b"x" * (1 << 20), "too_large"),
+    "another version": (signed(a_rating_of().replace(b'"v":1', b'"v":2')), "wrong_version"),
+    "no version": (signed(b"{}"), "malformed"),
+    "no JSON": (signed(b"\xff\xfe"), "malformed"),
+    "another's name": (signed(a_rating_of("k2")), "malformed"),
+    "level 6": (signed(a_rating_of().replace(b'"level":5', b'"level":6')), "malformed"),
+    "one field more": (signed(a_rating_of()[:-1] + b',"extra":1}'), "malformed"),
+    "another message": (
+        signed(wire.encode(Shown(invitation="a" * 32, stamp=Stamp(boot="0" * 32, mono_ms=1)))),
+        "malformed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("payload", "cause"), GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_counted_and_kept_but_never_answered(hall, caplog, payload, cause):
+    """Three times the same: counted three times, kept once, logged once, no receipt."""
+    for _ in range(3):
+        hall.hand_in(payload)
+    assert hall.counted() == {("k1", cause): 3}
+    assert hall.evidence() == [("k1", cause, payload[:BODY_LIMIT])]
+    assert caplog.text.count(f"refused={cause} device=k1") == 1
+    assert hall.receipts == []
+    assert hall.rows("SELECT * FROM ledger") == []
+
+
+def test_evidence_is_bounded(hall, caplog):
+    """Beyond 500 different ones of a cause a device's refusals are only counted, and it is said."""
+    for number in range(EVIDENCE_PER_CAUSE + 50):
+        hall.ingest.outcome("k1", f"noise {number}".encode())
+    hall.quiet()
+    assert hall.counted() == {("k1", "signature"): EVIDENCE_PER_CAUSE + 50}
+    assert len(hall.evidence()) == EVIDENCE_PER_CAUSE
+    assert caplog.text.count("evidence=full device=k1 cause=signature") == 1
+
+
+def test_repeats_leave_room_for_other_evidence(hall):
+    """A device that says the same wrong thing for days does not use up its evidence."""
+    for _ in range(EVIDENCE_PER_CAUSE):
+        hall.ingest.outcome("k1", b"the same")
+    hall.hand_in(b"something else")
+    assert {body for _, _, body in hall.evidence()} == {b"the same", b"something else"}
+
+
+def test_strangers_are_refused(hall, caplog):
+    """A device that is not configured gets no receipt, whatever it sends."""
+    payload = signing.sign(rated("a" * 32, device="k9"), STRANGE_KEY)
+    for _ in range(2):
+        hall.hand_in(payload, device="k9")
+    assert hall.counted() == {("k9", "unknown_device"): 2}
+    assert caplog.text.count("refused=unknown_device device=k9") == 1
+    assert hall.receipts == []
+
+
+def test_invented_names_fill_no_disk(hall):
+    """Strangers are counted by name up to a limit, then together; known devices always apart."""
+    for number in range(STRANGERS + 20):
+        hall.ingest.outcome(f"x{number}", b"noise %d" % number)
+    hall.hand_in(b"noise")
+    counted = hall.counted()
+    assert len(counted) == STRANGERS + 2
+    assert counted[OTHERS, "unknown_device"] == 20
+    assert counted["k1", "signature"] == 1
+
+
+def test_shown_is_noted_for_its_own_device_once(hall, invited):
+    """The first `shown` of the invitation's device is noted, of another it changes nothing."""
+    shown = wire.encode(Shown(invitation=invited, stamp=Stamp(boot="0" * 32, mono_ms=1)))
+    hall.ingest.shown("k2", shown)
+    hall.quiet()
+    assert not hall.ask(hall.desk.invitation(invited)).shown
+    for later in (5, 9):
+        hall.now = NOW + later
+        hall.ingest.shown("k1", shown)
+        hall.quiet()
+    assert hall.rows("SELECT shown_at FROM invitations") == [(NOW + 5,)]
+    hall.ingest.shown("k1", b"{}")
+    hall.quiet()
+    assert hall.counted() == {("k1", "malformed"): 1}
+
+
+def fill(hall):
+    """Leave no room in the file, not even in its last pages."""
+    limit = hall.db.conn.execute("PRAGMA page_count").fetchone()[0]
+    hall.writer.call(lambda db: db.conn.execute(f"PRAGMA max_page_count = {limit}").fetchone())
+    for size in (1000, 100, 10, 1):
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            while True:
+                hall.issue(an_invitation(f"SL{new_id()}", matter="示" * (size // 10 + 1)))
+
+
+def test_a_full_disk_gives_no_receipt(hall, invited, caplog):
+    """Without space nothing is acknowledged; once there is space, saying it again commits it."""
+    fill(hall)
+    outcome = rated(invited, level=1, reasons=("108",), comment="示" * 150)
+    jws = signing.sign(outcome, KEYS["k1"])
+    for _ in range(3):
+        hall.hand_in(jws)
+    assert hall.receipts == []
+    assert hall.ledger() == []
+    assert caplog.text.count("commit=failed") == 1
+    hall.writer.call(lambda db: db.conn.execute("PRAGMA max_page_count = 1000000").fetchone())
+    hall.hand_in(jws)
+    assert hall.ledger() == ["rated"]
+    assert hall.committed() == [outcome.id]
+    assert hall.account().balanced
+    assert caplog.text.count("commit=works-again") == 1
+
+
+def test_a_busy_hub_gives_no_receipt(tmp_path):
+    """What the writer has no room for is not acknowledged, and commits when it is said again."""
+    with Hall(tmp_path, limit=4) as hall:
+        waiting = [an_invitation(f"SL{number}") for number in range(30)]
+        hall.issue(*waiting)
+        messages = [signing.sign(rated(each.id), KEYS["k1"]) for each in waiting]
+        rounds = 0
+        while hall.account().open:
+            rounds += 1
+            assert rounds < 1000
+            for jws in messages:
+                hall.ingest.outcome("k1", jws)
+            hall.quiet_or_broken()
+        hall.quiet()
+        assert set(hall.committed()) == {
+            name for (name,) in hall.rows("SELECT outcome FROM ledger WHERE kind = 'rated'")
+        }
+        assert hall.account().rated == 30
+
+
+def test_gaps_in_the_numbering_are_seen(hall):
+    """The hub knows at once how many numbers of a device have not arrived."""
+    waiting = [an_invitation(f"SL{number}") for number in range(3)]
+    hall.issue(*waiting)
+    for invitation, seq in zip(waiting, (1, 2, 5), strict=True):
+        hall.send(rated(invitation.id, seq=seq))
+    assert ledger.missing(hall.reader) == {"k1": 2}

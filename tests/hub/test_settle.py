@@ -1,0 +1,77 @@
+"""Which outcomes count, as one table (promise 4)."""
+
+import pytest
+from world_hall import TTL_MS, expired, rated, withdrawn
+
+from hub.rules.settle import GRACE_MS, Ruling, Standing, Verdict, settle
+
+INVITATION = "a" * 32
+MINE = "b" * 32
+OTHER = "c" * 32
+
+
+def standing(**change):
+    fields = {"device": "k1", "ttl_ms": TTL_MS, "outcome_id": None, "case_rated": False}
+    return Standing(**(fields | change))
+
+
+def ended(outcome, by=MINE):
+    return standing(outcome_id=by, outcome=outcome, case_rated=outcome == "rated")
+
+
+GOOD = rated(INVITATION, id=MINE)
+LATE = rated(INVITATION, id=MINE, elapsed_ms=TTL_MS + GRACE_MS + 1)
+JUST = rated(INVITATION, id=MINE, elapsed_ms=TTL_MS + GRACE_MS)
+NO_SUCH_REASON = rated(INVITATION, id=MINE, level=1, reasons=("199",))
+NO_SUCH_LIST = rated(INVITATION, id=MINE, catalogue="1999.1")
+BAD_WITHOUT_REASON = rated(INVITATION, id=MINE, level=1)
+BAD = rated(INVITATION, id=MINE, level=2, reasons=("207", "214"), comment="示例")
+EXPIRED = expired(INVITATION, id=MINE)
+WITHDRAWN = withdrawn(INVITATION, id=MINE)
+
+TABLE = {
+    "a good rating in time": (standing(), GOOD, Verdict.COUNTS, "rated"),
+    "a bad rating with its reasons": (standing(), BAD, Verdict.COUNTS, "rated"),
+    "a bad rating without any": (standing(), BAD_WITHOUT_REASON, Verdict.COUNTS, "rated"),
+    "a rating at the very end of its grace": (standing(), JUST, Verdict.COUNTS, "rated"),
+    "an expiry": (standing(), EXPIRED, Verdict.COUNTS, "expired"),
+    "a withdrawal": (standing(), WITHDRAWN, Verdict.COUNTS, "withdrawn"),
+    "an expiry of a case rated elsewhere": (
+        standing(case_rated=True), EXPIRED, Verdict.COUNTS, "expired",
+    ),
+    "an invitation nobody knows": (None, GOOD, Verdict.FOREIGN, None),
+    "an invitation of another device": (standing(device="k2"), GOOD, Verdict.FOREIGN, None),
+    "an ended one of another device": (
+        standing(device="k2", outcome_id=MINE, outcome="rated"), GOOD, Verdict.FOREIGN, None,
+    ),
+    "the rating that counted, again": (ended("rated"), GOOD, Verdict.KNOWN, None),
+    "the expiry that counted, again": (ended("expired"), EXPIRED, Verdict.KNOWN, None),
+    "the withdrawal that counted, again": (ended("withdrawn"), WITHDRAWN, Verdict.KNOWN, None),
+    "a late rating, again": (ended("expired"), LATE, Verdict.CLOSED, None),
+    "a rating with unknown reasons, again": (
+        ended("withdrawn"), NO_SUCH_REASON, Verdict.CLOSED, None,
+    ),
+    "a rating after another": (ended("rated", OTHER), GOOD, Verdict.CLOSED, None),
+    "a rating after its expiry": (ended("expired", OTHER), GOOD, Verdict.CLOSED, None),
+    "an expiry after a rating": (ended("rated", OTHER), EXPIRED, Verdict.CLOSED, None),
+    "a second rating of the case": (
+        standing(case_rated=True), GOOD, Verdict.RATED_BEFORE, "withdrawn",
+    ),
+    "a late second rating": (standing(case_rated=True), LATE, Verdict.RATED_BEFORE, "withdrawn"),
+    "a late rating": (standing(), LATE, Verdict.LATE, "expired"),
+    "a reason that is not listed": (
+        standing(), NO_SUCH_REASON, Verdict.UNKNOWN_REASON, "withdrawn",
+    ),
+    "a list that nobody has": (standing(), NO_SUCH_LIST, Verdict.UNKNOWN_REASON, "withdrawn"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "outcome", "verdict", "ends"), TABLE.values(), ids=TABLE)
+def test_verdict(known, outcome, verdict, ends):
+    """Each outcome gets exactly the verdict of the table, and ends its invitation as it says."""
+    assert settle(known, outcome) == Ruling(verdict, ends)
+
+
+def test_table_is_whole():
+    """No verdict is missing from the table."""
+    assert {row[2] for row in TABLE.values()} == set(Verdict)

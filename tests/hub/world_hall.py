@@ -1,0 +1,230 @@
+"""A hall without its wires: real store, desk, ingest and board, and kiosks that really sign."""
+
+import asyncio
+import contextlib
+import itertools
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+from hub.board import Board
+from hub.config import DeviceConfig, HubConfig, WindowConfig
+from hub.desk import Desk
+from hub.ingest import Ingest
+from hub.rules.case import Applicant, Case
+from hub.store import invitations
+from hub.store.database import connect, migrate
+from hub.store.vault import Vault
+from hub.store.writer import Busy, Writer
+from protocol import signing
+from protocol.catalogue import CURRENT
+from protocol.messages import Expired, Invitation, Rated, Staff, Stamp, Window, Withdrawn
+from protocol.topics import Leaf
+
+NOW = 1_790_000_000_000
+TTL_MS = 60_000
+DEVICES = ("k1", "k2")
+WINDOW = "1号窗口"
+OTHER_WINDOW = "2号窗口"
+EMPTY_WINDOW = "3号窗口"
+KEYS = {device: signing.generate_key() for device in DEVICES}
+STAMP = Stamp(boot="0" * 32, mono_ms=5_000, offset_ms=NOW, uncertainty_ms=20)
+CONFIG = HubConfig(
+    hall="demo",
+    hall_name="示例大厅",
+    state="state",
+    devices=tuple(DeviceConfig(name=name, public_key=f"{name}.pem") for name in DEVICES),
+    windows=(
+        WindowConfig(name=WINDOW, device="k1", staff=Staff(name="示例甲")),
+        WindowConfig(name=OTHER_WINDOW, device="k2", staff=Staff(name="示例乙")),
+        WindowConfig(name=EMPTY_WINDOW, device="k2"),
+    ),
+)
+
+_ids = itertools.count(1)
+
+
+def new_id():
+    return f"{next(_ids):032x}"
+
+
+def a_case(serial="SL0001", number=1):
+    return Case(
+        serial=serial,
+        service_number=number,
+        matter="示例事项",
+        task_code="T" * 31,
+        task_type="01",
+        status="2",
+        org_code="ORG1",
+        org_name="示例局",
+        area_code="120116",
+        accepted_at="2026-11-20 09:00:00",
+        service_name="申报",
+        service_time="2026-11-20 09:05:00",
+        applicant=Applicant(name="示例甲", certificate_number="ID-JIA"),
+    )
+
+
+def an_invitation(serial="SL0001", number=1, **change):
+    fields = {
+        "id": new_id(),
+        "serial": serial,
+        "service_number": number,
+        "matter": "示例事项",
+        "window": Window(name=WINDOW),
+        "staff": Staff(name="示例甲"),
+        "issued_at": NOW,
+        "ttl_ms": TTL_MS,
+    }
+    return Invitation(**(fields | change))
+
+
+def _outcome(kind, invitation, device, change, **fields):
+    number = next(_ids)
+    base = {
+        "id": f"{number:032x}",
+        "device": device,
+        "seq": number,
+        "invitation": invitation,
+        "stamp": STAMP,
+    }
+    return kind(**(base | fields | change))
+
+
+def rated(invitation, device="k1", **change):
+    return _outcome(Rated, invitation, device, change, level=5, catalogue=CURRENT, elapsed_ms=1_000)
+
+
+def expired(invitation, device="k1", **change):
+    return _outcome(Expired, invitation, device, change, elapsed_ms=TTL_MS)
+
+
+def withdrawn(invitation, device="k1", **change):
+    return _outcome(Withdrawn, invitation, device, change, reason="withdrawn")
+
+
+class Hall:
+    """One hub's store and rules on a real file; what would be sent is kept in lists."""
+
+    def __init__(self, folder: Path, **options) -> None:
+        self.path = folder / "hub.db"
+        self.now = NOW
+        self.receipts = []
+        self.published = []
+        self.settled = []
+        self.db = connect(self.path)
+        migrate(self.db)
+        self.writer = Writer(self.db, **options)
+        self.board = Board(self.writer, CONFIG, now=self.clock, publish=self._publish)
+        self.ingest = Ingest(
+            self.writer,
+            {device: key.public_key() for device, key in KEYS.items()},
+            now=self.clock,
+            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            settled=self.settled.append,
+        )
+        self.desk = Desk(
+            self.writer,
+            Vault(b"k" * 32),
+            CONFIG.windows,
+            now=self.clock,
+            changed=lambda device: self.board.refresh([device]),
+        )
+        self.reader = connect(self.path)
+        self.writer.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.writer.stop()
+        self.reader.close()
+
+    def clock(self):
+        return self.now
+
+    def _publish(self, device, leaf, payload):
+        self.published.append((device, leaf, payload))
+
+    def ask(self, request):
+        """Let the desk answer one request."""
+
+        async def one():
+            return await request
+
+        answer = asyncio.run(one())
+        self.quiet()
+        return answer
+
+    def invite(self, window=WINDOW, serial="SL0001", number=1, **more):
+        case = a_case(serial, number)
+        return self.ask(self.desk.invite(window, serial, number, case=case, **more))
+
+    def issue(self, *invited, device="k1"):
+        """Enter invitations as they are."""
+
+        def job(db):
+            for invitation in invited:
+                invitations.issue(db, device, invitation)
+
+        self.writer.call(job)
+
+    def quiet(self):
+        """Wait until all that was handed in is committed and all that follows is sent."""
+        for _ in range(3):  # a job, what follows its commit, and what that set off
+            self.writer.call(lambda _: None)
+
+    def quiet_or_broken(self):
+        """Wait until all is done or has failed, as on a full disk or with a full queue."""
+        for _ in range(3):
+            with contextlib.suppress(sqlite3.Error, Busy):
+                self.writer.call(lambda _: None)
+
+    def send(self, outcome, key=None, device=None):
+        """Sign an outcome and hand it in as the link does; return the bytes."""
+        jws = signing.sign(outcome, key or KEYS[outcome.device])
+        self.hand_in(jws, device or outcome.device)
+        return jws
+
+    def hand_in(self, payload, device="k1"):
+        self.ingest.outcome(device, payload)
+        self.quiet()
+
+    def committed(self, device="k1"):
+        return [name for to, receipt in self.receipts if to == device for name in receipt.committed]
+
+    def refused(self, device="k1"):
+        return [
+            (refusal.id, str(refusal.reason))
+            for to, receipt in self.receipts
+            if to == device
+            for refusal in receipt.refused
+        ]
+
+    def rows(self, sql, *values):
+        return self.reader.conn.execute(sql, values).fetchall()
+
+    def ledger(self, invitation=None):
+        """The kinds of entries after the invitation itself, in order."""
+        return [
+            kind
+            for kind, of in self.rows("SELECT kind, invitation FROM ledger ORDER BY position")
+            if kind != "invited" and invitation in (None, of)
+        ]
+
+    def counted(self):
+        """How often each device was refused, by cause."""
+        return Counter(
+            {(d, c): n for d, c, n in self.rows("SELECT device, cause, times FROM refusals")}
+        )
+
+    def evidence(self):
+        return self.rows("SELECT device, cause, body FROM evidence ORDER BY at, digest")
+
+    def account(self, device=None):
+        return invitations.account(self.reader, device)
+
+    def sent(self, device, leaf):
+        """The payloads published on one leaf of a device, in order."""
+        return [data for to, of, data in self.published if (to, of) == (device, Leaf(leaf))]
