@@ -6,8 +6,8 @@ from pathlib import Path
 from kivy.clock import Clock
 from kivy.core.window import Window
 
+from device.assembly import Kiosk, monotonic_ms
 from device.driver import Driver
-from device.kiosk import Kiosk, monotonic_ms
 from device.session import Event
 from device.ui import fonts
 from device.ui.app import KioskApp

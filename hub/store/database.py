@@ -73,6 +73,10 @@ _STATE = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX invitations_open ON invitations (device, issued_at) WHERE outcome IS NULL",
+    """
+    CREATE INDEX invitations_current ON invitations (device, issued_at)
+    WHERE outcome IS NULL AND withdraw_at IS NULL
+    """,
     "CREATE INDEX invitations_case ON invitations (serial, service_number)",
     "CREATE INDEX invitations_device ON invitations (device, outcome)",
     """

@@ -109,6 +109,27 @@ def open_of(db: Database, device: str) -> list[Kept]:
     return [_kept(row) for row in rows]
 
 
+def _current(db: Database, device: str) -> Invitation | None:
+    """Return what is open and not asked back: by that, not by its time, for clocks go back."""
+    row = db.conn.execute(
+        "SELECT body FROM invitations INDEXED BY invitations_current"
+        " WHERE device = ? AND outcome IS NULL AND withdraw_at IS NULL"
+        " ORDER BY issued_at DESC, id DESC LIMIT 1",
+        (device,),
+    ).fetchone()
+    return None if row is None else _body.decode(row[0])
+
+
+def _open_ids(db: Database, device: str) -> list[str]:
+    """Return the ids of a device's open invitations, newest first, from the index alone."""
+    rows = db.conn.execute(
+        "SELECT id FROM invitations WHERE device = ? AND outcome IS NULL"
+        " ORDER BY issued_at DESC, id DESC LIMIT ?",
+        (device, UNSETTLED_LIMIT),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def ask_back(db: Database, identifier: str, now: int) -> None:
     """Note that the window wants it back; only the device's word closes it."""
     db.conn.execute(
@@ -139,10 +160,8 @@ def slot(db: Database, device: str, now: int) -> Slot:
     The version is the hub's time in milliseconds, pushed on where that would not grow: even
     a hub restored from an old copy goes on above what its devices have seen.
     """
-    pending = open_of(db, device)
-    current = None
-    if pending and pending[0].withdraw_at is None:
-        current = pending.pop(0).invitation
+    current = _current(db, device)
+    unsettled = [name for name in _open_ids(db, device) if current is None or name != current.id]
     version = db.conn.execute(
         """
         INSERT INTO slots (device, version) VALUES (?, ?)
@@ -151,7 +170,7 @@ def slot(db: Database, device: str, now: int) -> Slot:
         """,
         (device, now),
     ).fetchone()[0]
-    return Slot(version=version, invitation=current, unsettled=tuple(kept.id for kept in pending))
+    return Slot(version=version, invitation=current, unsettled=tuple(unsettled))
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,11 @@ from device.session import (
 )
 
 
+def answering(day):
+    """Whether a citizen is in front of the screen who has pressed a level."""
+    return day.session.draft is not None
+
+
 class Day(RuleBasedStateMachine):
     """A hub that offers, citizens who press anything, a disk that fails and is mended.
 
@@ -86,50 +91,61 @@ class Day(RuleBasedStateMachine):
                 unseen = effect.reason == "never_shown"
                 assert unseen is (effect.invitation not in self.shown)
 
+    def press(self, invited, level):
+        known = self.tapped.get(invited)
+        self.tapped[invited] = level
+        if not self.happens(Tap(self.now, invited, level)):
+            self.tapped[invited] = known
+
     # ------------------------------------------------------------ what can happen
 
-    @rule(passed=st.sampled_from([0, 1, 100, 400, 3_000, 8_000, 8_001, 30_000, 60_000]))
+    @rule(passed=st.sampled_from([0, 1, 100, 400, 3_000, 8_000, 8_001, 60_000]))
     def time_passes(self, passed):
         self.now += passed
         self.happens(Tick(self.now))
 
-    @rule(ttl=st.sampled_from([1, 1_000, 20_000]))
+    @precondition(lambda self: self.session.screen is not Screen.INVITED or self.offered % 3)
+    @rule(ttl=st.sampled_from([1, 1_000, 20_000, 60_000, 600_000]))
     def the_hub_offers(self, ttl):
         self.offered += 1
         assert self.happens(Offer(self.now, invitation(self.offered), ttl))
 
+    @precondition(lambda self: self.offered and name(self.offered) not in self.ended)
     @rule()
     def the_hub_says_it_again(self):
-        newest = name(self.offered)
-        if self.offered and newest not in self.ended:
-            assert self.happens(Offer(self.now, invitation(self.offered), 20_000))
+        assert self.happens(Offer(self.now, invitation(self.offered), 20_000))
 
+    @precondition(lambda self: self.session.invitation is not None)
     @rule()
     def the_hub_takes_back(self):
         assert self.happens(Offer(self.now, None))
 
-    @rule(reason=st.sampled_from([None, "午休", "盘点"]))
+    @rule(reason=st.sampled_from([None, None, "午休"]))
     def the_window_pauses(self, reason):
         self.happens(Pause(self.now, reason))
 
-    @rule(level=st.integers(0, 6), on=st.integers(-1, 1))
-    def a_citizen_taps(self, level, on):
-        invited = name(max(0, self.offered + on))
-        if on == 0 and self.session.invitation is not None:
-            invited = self.session.invitation.id
-        tap = Tap(self.now, invited, level)
-        self.tapped.setdefault(invited, level)
-        if not self.happens(tap) and invited not in self.drafts:
-            self.tapped.pop(invited)
+    @precondition(lambda self: self.session.screen is Screen.INVITED)
+    @rule(level=st.integers(0, 6), wait=st.sampled_from([0, 399, 400, 500]))
+    def a_citizen_taps(self, level, wait):
+        self.now += wait
+        self.press(self.session.invitation.id, level)
 
+    @precondition(lambda self: self.session.invitation is not None)
+    @rule(level=st.integers(1, 5), on=st.integers(-2, 1))
+    def a_finger_slips(self, level, on):
+        self.press(name(max(0, self.offered + on)), level)
+
+    @precondition(answering)
     @rule(code=st.sampled_from(["510", "407", "307", "207", "208", "108", "109", "999", ""]))
     def a_citizen_chooses(self, code):
         self.happens(Choose(self.now, code))
 
+    @precondition(answering)
     @rule(text=st.text(max_size=5) | st.just("字" * 151))
     def a_citizen_writes(self, text):
         self.happens(Write(self.now, text))
 
+    @precondition(answering)
     @rule(kind=st.sampled_from([Submit, Skip, Undo]))
     def a_citizen_goes_on(self, kind):
         self.happens(kind(self.now))
@@ -145,6 +161,7 @@ class Day(RuleBasedStateMachine):
             self.drafts.discard(invited)
             self.happens(SaveFailed(self.now))
 
+    @precondition(lambda self: self.works)
     @rule()
     def the_disk_fails(self):
         self.works = False

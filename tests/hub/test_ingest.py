@@ -264,9 +264,9 @@ def fill(hall):
     limit = hall.db.conn.execute("PRAGMA page_count").fetchone()[0]
     hall.writer.call(lambda db: db.conn.execute(f"PRAGMA max_page_count = {limit}").fetchone())
     for size in (1000, 100, 10, 1):
+        matter = "示" * (size // 10 + 1)
         with pytest.raises(sqlite3.OperationalError, match="full"):
-            while True:
-                hall.issue(an_invitation(f"SL{new_id()}", matter="示" * (size // 10 + 1)))
+            hall.issue_for_ever(matter)
 
 
 def test_a_full_disk_gives_no_receipt(hall, invited, caplog):

@@ -1,8 +1,9 @@
 """The file itself: it only grows, it balances, and it opens again."""
+# ruff: noqa: S608 - attacks on the ledger are made of strings
 
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,7 @@ from world_hall import (
     withdrawn,
 )
 
-from hub.desk import DeskError
+from hub.desk import AlreadyRated, OpenElsewhere
 from hub.store import cases, vault
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault, VaultError
@@ -49,7 +50,7 @@ ATTACKS = {
     "delete": "DELETE FROM ledger WHERE position = 2",
     "delete all": "DELETE FROM ledger",
     "replace": f"REPLACE INTO ledger (position, {COLUMNS}) VALUES (1, {VALUES})",
-    "insert or replace": f"INSERT OR REPLACE INTO ledger (position, {COLUMNS}) VALUES (2, {VALUES})",
+    "or replace": f"INSERT OR REPLACE INTO ledger (position, {COLUMNS}) VALUES (2, {VALUES})",
     "by rowid": f"INSERT OR REPLACE INTO ledger (rowid, {COLUMNS}) VALUES (1, {VALUES})",
     "by _rowid_": f"REPLACE INTO ledger (_rowid_, {COLUMNS}) VALUES (1, {VALUES})",
     "by oid": f"REPLACE INTO ledger (oid, {COLUMNS}) VALUES (1, {VALUES})",
@@ -60,6 +61,7 @@ ATTACKS = {
         f"INSERT INTO ledger (position, {COLUMNS}) VALUES (1, {VALUES})"
         " ON CONFLICT (position) DO UPDATE SET device = 'k2'"
     ),
+    "insert or ignore": f"INSERT OR IGNORE INTO ledger (position, {COLUMNS}) VALUES (1, {VALUES})",
     "out of turn": f"INSERT INTO ledger (position, {COLUMNS}) VALUES (99, {VALUES})",
     "at the end of numbers": (
         f"INSERT INTO ledger (position, {COLUMNS}) VALUES (9223372036854775807, {VALUES})"
@@ -82,18 +84,7 @@ def test_the_ledger_refuses_to_be_altered(hall, attack, recursive):
         raw.commit()
     assert hall.rows("SELECT * FROM ledger") == before
     hall.send(rated(hall.invite(serial="SL0002").status.id))
-    assert [p for (p,) in hall.rows("SELECT position FROM ledger")] == [1, 2, 3, 4]
-
-
-@pytest.mark.parametrize("ignored", ["INSERT OR IGNORE"])
-def test_an_ignored_conflict_changes_nothing(hall, ignored):
-    """`OR IGNORE` cannot smuggle an entry in either."""
-    before = hall.rows("SELECT * FROM ledger")
-    with closing(sqlite3.connect(hall.path)) as raw:
-        with pytest.raises(sqlite3.IntegrityError, match="the ledger only grows"):
-            raw.execute(f"{ignored} INTO ledger (position, {COLUMNS}) VALUES (1, {VALUES})")
-        raw.commit()
-    assert hall.rows("SELECT * FROM ledger") == before
+    assert [p for (p,) in hall.rows("SELECT position FROM ledger ORDER BY 1")] == [1, 2, 3, 4]
 
 
 def test_the_file_can_be_migrated_twice(hall):
@@ -137,10 +128,8 @@ class Story:
 
     def play(self, kind, what, who):
         if kind == "invite":
-            try:
+            with suppress(AlreadyRated, OpenElsewhere):
                 self.invited.append(self.hall.invite(what, who).status.id)
-            except DeskError as error:
-                assert error.code in {"already_rated", "open_elsewhere"}
         elif kind == "withdraw":
             self.hall.ask(self.hall.desk.withdraw(what))
         elif kind == "clock":

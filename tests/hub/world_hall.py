@@ -122,7 +122,7 @@ class Hall:
             {device: key.public_key() for device, key in KEYS.items()},
             now=self.clock,
             acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
-            settled=self.settled.append,
+            settled=self._settle,
         )
         self.desk = Desk(
             self.writer,
@@ -143,6 +143,10 @@ class Hall:
 
     def clock(self):
         return self.now
+
+    def _settle(self, devices):
+        self.settled.append(devices)
+        self.board.refresh(devices, settings=False)
 
     def _publish(self, device, leaf, payload):
         self.published.append((device, leaf, payload))
@@ -169,6 +173,11 @@ class Hall:
                 invitations.issue(db, device, invitation)
 
         self.writer.call(job)
+
+    def issue_for_ever(self, matter):
+        """Enter one after another until it fails."""
+        while True:
+            self.issue(an_invitation(f"SL{new_id()}", matter=matter))
 
     def quiet(self):
         """Wait until all that was handed in is committed and all that follows is sent."""
