@@ -1,36 +1,76 @@
-"""`python -m bench [--quick] [--only NAME]`: print every figure the README quotes."""
+"""Print every figure that the README quotes, each beside its peer, as Markdown.
+
+`python -m bench [--quick] [--only NAME]`. Our program and its peer take turns in the same
+run, and the ratio is taken round by round: on a machine that does other things as well the
+figures wander, the ratios much less.
+"""
 
 import os
 import platform
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from bench import ingest, pairs, stand
+from bench import ingest, kiosk, pairs, stand
+
+NAMES = ("ingest", "invitation", "tap", "start")
+HOW = (
+    "Each figure was measured in turns with its peer (A B A B …) and the ratio taken round by "
+    "round. Quote the ratios: the figures depend on the machine and on what else it was doing. "
+    "Broker, hub, kiosk and clients share the cores; the kiosk's window is drawn in software "
+    "(SDL's offscreen driver) at 30 frames a second, 1024×600."
+)
 
 
-def _ingest(home: Path, quick: bool) -> Iterator[pairs.Pair | pairs.Alone]:
-    return ingest.measure(home, ingest.Size(1_500, 3) if quick else ingest.Size())
+def sections(
+    home: Path, wanted: tuple[str, ...], ratings: ingest.Size, screens: kiosk.Size
+) -> Iterator[pairs.Pair | pairs.Alone]:
+    """Measure what is wanted, one after the other."""
+    if "ingest" in wanted:
+        yield from ingest.measure(home / "ingest", ratings)
+    if "invitation" in wanted or "tap" in wanted:
+        found = kiosk.rounds(home / "rounds", screens.rounds)
+        if "invitation" in wanted:
+            yield from kiosk.invitation(found)
+        if "tap" in wanted:
+            yield from kiosk.tap(found)
+    if "start" in wanted:
+        yield from kiosk.starts(home / "starts", screens)
 
 
-SECTIONS: dict[str, Callable[[Path, bool], Iterator[pairs.Pair | pairs.Alone]]] = {
-    "ingest": _ingest,
-}
+def machine() -> str:
+    """Say in one line where this was measured."""
+    load = os.getloadavg()[0]
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores "
+        f"(load before: {load:.1f}); Python {platform.python_version()}; {stand.broker_name()}"
+    )
 
 
 @click.command()
-@click.option("--quick", is_flag=True)
-@click.option("--only", type=click.Choice(tuple(SECTIONS)))
-def main(quick: bool, only: str | None) -> None:
+@click.option("--quick", is_flag=True, help="Fewer rounds: under 90 seconds, wider spreads.")
+@click.option("--only", type=click.Choice(NAMES), help="Measure only this.")
+@click.option("--ratings", type=click.IntRange(20), help="How many ratings a round of ingest has.")
+def main(quick: bool, only: str | None, ratings: int | None) -> None:
+    """Print every figure that the README quotes, each beside its peer, as Markdown."""
+    where = machine()
+    rate = ingest.Size(1_500, 3) if quick else ingest.Size()
+    if ratings is not None:
+        rate = ingest.Size(ratings, rate.rounds)
+    screens = kiosk.Size(20, 2, 4.0) if quick else kiosk.Size()
+    found: list[pairs.Pair | pairs.Alone] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for name, section in SECTIONS.items():
-            if only in (None, name):
-                found = list(section(Path(folder) / name, quick))
-                print(pairs.table([x for x in found if isinstance(x, pairs.Pair)]))
-                print(pairs.context([x for x in found if isinstance(x, pairs.Alone)]))
+        for line in sections(Path(folder), (only,) if only else NAMES, rate, screens):
+            found.append(line)
+            click.echo(f"… {line.what}", err=True)
+    click.echo(f"Measured on: {where}.\n\n{HOW}\n")
+    click.echo(pairs.table([line for line in found if isinstance(line, pairs.Pair)]))
+    alone = [line for line in found if isinstance(line, pairs.Alone)]
+    if alone:
+        click.echo("\nFor comparison, in the same run:\n\n" + pairs.context(alone))
 
 
-main()
+if __name__ == "__main__":
+    main()

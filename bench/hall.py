@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench import stand
 from hub.web.auth import new_key
@@ -35,7 +36,7 @@ class RunningHub:
         self._count += 1
         status = self._ask(
             "POST",
-            f"/windows/1%E5%8F%B7%E7%AA%97%E5%8F%A3/invitations",
+            f"/windows/{quote(WINDOW)}/invitations",
             {"serial": f"BENCH-{self._run}-{self._count:06d}", "service_number": 1, "case": CASE},
         )
         return str(status["id"])
@@ -81,7 +82,7 @@ def configure(home: Path, broker_port: int, keys: dict[str, Path]) -> tuple[Path
         f'[api]\nport = {api}\nkey_files = ["api-key.sha256"]',
         f"[broker]\nembedded = false\nport = {broker_port}",
         *(f'[[devices]]\nname = "{name}"\npublic_key = "{pem}"' for name, pem in keys.items()),
-        f'[[windows]]\nname = "{WINDOW}"\nlabel = "综合受理"\ndevice = "{next(iter(keys))}"\n'
+        f'[[windows]]\nname = "{WINDOW}"\nlabel = "综合受理"\ndevice = "{next(iter(keys))}"',
         'staff = { name = "示例甲", number = "0317" }',
     ]
     file = home / "hub.toml"

@@ -29,7 +29,9 @@ KINDS: dict[str, Any] = {
 def texts() -> dict[str, str]:
     """Return the content of every file by its name; the same code gives the same text."""
     return {
-        f"{name}.json": json.dumps(_schema(name, kind), ensure_ascii=False, indent=2, sort_keys=True)
+        f"{name}.json": json.dumps(
+            _schema(name, kind), ensure_ascii=False, indent=2, sort_keys=True
+        )
         + "\n"
         for name, kind in KINDS.items()
     }

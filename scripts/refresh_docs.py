@@ -208,12 +208,12 @@ PARTS: dict[str, Callable[[], str]] = {
     },
 }
 
-_MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def refreshed(page: str) -> str:
     """Return a page with every marked part as the code has it now."""
-    return _MARKED.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], page)
+    return _MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", page)
 
 
 def main() -> None:

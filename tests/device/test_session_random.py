@@ -220,7 +220,7 @@ class Day(RuleBasedStateMachine):
             self.the_disk_answers()
         self.happens(Pause(self.now, None))
         for _ in range(3):
-            self.now += 60_000
+            self.now += 600_000
             self.happens(Tick(self.now))
         self.every_invitation_is_somewhere()
         assert self.session == Session()
@@ -228,4 +228,4 @@ class Day(RuleBasedStateMachine):
 
 
 TestDay = Day.TestCase
-TestDay.settings = effort(max_examples=150, stateful_step_count=60)
+TestDay.settings = effort(max_examples=200, stateful_step_count=50)

@@ -91,6 +91,15 @@ def test_withdrawing_empties_the_slot(hall):
     assert last(hall) == (None, {invited})
 
 
+def test_inviting_again_after_a_withdrawal(hall):
+    """What was asked back is not running any more: the same request is a new invitation."""
+    first = hall.invite().status.id
+    hall.ask(hall.desk.withdraw(WINDOW))
+    second = hall.invite()
+    assert second.new
+    assert last(hall) == (second.status.id, {first})
+
+
 def test_withdrawing_where_nothing_is_open(hall):
     """Nothing open is no error, and another window's invitation is not touched."""
     assert hall.ask(hall.desk.withdraw(WINDOW)) is None

@@ -284,6 +284,7 @@ def test_a_full_disk_gives_no_receipt(hall, invited, caplog):
     assert hall.ledger() == ["rated"]
     assert hall.committed() == [outcome.id]
     assert hall.account().balanced
+    hall.hand_in(jws)
     assert caplog.text.count("commit=works-again") == 1
 
 
