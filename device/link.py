@@ -90,12 +90,12 @@ class DeviceLink:
             client = self._client = self._new_client(self._count)
             try:
                 client.connect(*self._address, keepalive=20)
-                if self._stop.is_set():
-                    return
-                client.loop_forever()
+                if not self._stop.is_set():
+                    client.loop_forever()
             except OSError as error:
                 if failures == 0:
                     log.warning("hub=unreachable address=%s:%d error=%s", *self._address, error)
+            _close(client)
             was_up, self._up = self._up, False
             failures = 1 if was_up else failures + 1
             if was_up and not self._stop.is_set():
@@ -155,6 +155,13 @@ class DeviceLink:
             call(*arguments)
         except Exception:  # paho's thread dies of an exception in a callback
             log.exception("link=handler-failed")
+
+
+def _close(client: Client) -> None:
+    """Paho leaves its socket open where it was told to disconnect before its loop ran."""
+    sock = client.socket()
+    if sock is not None:
+        sock.close()
 
 
 def _no_delay(client: Client, userdata: object, sock: object) -> None:

@@ -4,11 +4,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from hub.link.broker import EmbeddedBroker
-
+ROOM = Path(__file__).parents[1]
 LOOPBACK = "127.0.0.1"
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 EACH_LOOK_S = 0.01
@@ -74,21 +74,34 @@ class Mosquitto:
 
 
 class Embedded:
-    """The hub's own broker (amqtt) in this process, with the same three words."""
+    """The hub's own broker (amqtt) with the same words; in a process, so that it can be killed."""
 
     def __init__(self) -> None:
         self.host = LOOPBACK
         self.port = free_port()
-        self._broker: EmbeddedBroker | None = None
+        self._process: subprocess.Popen | None = None
 
     def start(self):
-        self._broker = EmbeddedBroker(self.host, self.port)
-        self._broker.start()
+        code = (
+            "import sys; from hub.link.broker import EmbeddedBroker;"
+            f"EmbeddedBroker({self.host!r}, {self.port}).start(); sys.stdin.read()"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, cwd=ROOM
+        )
+        eventually(self._listens_or_ended, "the embedded broker listens", 30)
+        assert self._process.poll() is None
 
     def kill(self):
-        if self._broker is not None:
-            self._broker.stop()
-            self._broker = None
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.stdin.close()
+            self._process.wait(10)
+            self._process = None
+
+    def _listens_or_ended(self):
+        return self._process.poll() is not None or listens(self.port)
 
 
 def mosquitto_is_there():

@@ -61,6 +61,8 @@ class Listener:
         self.client.username_pw_set("listener")
         self.client.on_connect = lambda client, *_: client.subscribe("pingyi/#", 1)
         self.client.on_subscribe = lambda *_: self.ready.set()
+        self.gone = threading.Event()
+        self.client.on_disconnect = lambda *_: self.gone.set()
         self.client.on_message = lambda _, __, message: self.heard.append(
             (message.topic, bytes(message.payload))
         )
@@ -77,7 +79,10 @@ class Listener:
 
     def stop(self):
         self.client.disconnect()
+        self.gone.wait(10)
         self.client.loop_stop()
+        if self.client.socket() is not None:
+            self.client.socket().close()
 
 
 @pytest.fixture

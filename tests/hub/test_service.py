@@ -139,6 +139,16 @@ def test_a_hub_before_its_broker(tmp_path, mosquitto):
         hub.close()
 
 
+def test_a_hub_without_broker_ends_in_time(tmp_path, free_port):
+    """While it looks for its broker in vain, the hub still stops when it is told to."""
+    hub = HubProcess(tmp_path, embedded=False, broker_port=free_port)
+    try:
+        hub.start(until="broker=unreachable")
+        assert hub.end() == 0
+    finally:
+        hub.close()
+
+
 def answers(hub):
     try:
         return hub.ask("GET", "/healthz")[0] == 200
