@@ -193,8 +193,9 @@ def measure(home: Path, size: Size) -> Iterator[Pair | Alone]:
             raw.append(raw_commits(made, home / f"raw-{number}.db"))
     rate = {kind: [run.rate for run in runs[kind]] for kind in KINDS}
     cpu = {kind: [run.cpu for run in runs[kind]] for kind in KINDS}
+    size_of = f"{size.ratings:,} signed ratings of {len(made.keys)} kiosks"
     yield Pair(
-        what=f"hub ingest: {size.ratings:,} signed ratings of {len(made.keys)} kiosks, all receipts back",
+        what=f"hub ingest: {size_of}, until the last receipt is back",
         peer="bare loop: paho → verify ES256 → group commit (FULL) → receipt; no rules",
         ours=rate["hub"],
         peers=rate["signed"],

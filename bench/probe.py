@@ -34,8 +34,10 @@ class Probe:
         keep = outbox.keep
 
         def kept(*arguments: Any, **named: Any) -> None:
+            start = time.monotonic_ns()
             keep(*arguments, **named)
-            say(committed=time.monotonic_ns())
+            now = time.monotonic_ns()
+            say(committed=now, took=now - start)
 
         outbox.keep = kept
         threading.Thread(target=self._listen, daemon=True).start()

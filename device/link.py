@@ -101,7 +101,7 @@ class DeviceLink:
             if was_up and not self._stop.is_set():
                 log.warning("hub=lost")
                 self._lost()
-            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5**failures)))
+            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30))))
 
     def _new_client(self, connection: int) -> Client:
         client = Client(
