@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 READY := $(VENV)/.ready
+PIP_LOG := $(VENV)/pip.log
 # What pip cannot bring: the Chinese typeface, the production broker, the drawing libraries.
 SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri
 
@@ -24,9 +25,11 @@ $(READY): requirements.lock pyproject.toml
 		{ echo "需要 Python 3.11 或更新版本，当前是：$$($(PYTHON) --version)"; exit 1; }
 	@sh scripts/system-packages $(SYSTEM)
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh scripts/system-packages python3-venv
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@echo "首次准备：正在安装依赖（约一分钟）……"
+	@$(PYTHON) -m venv $(VENV)
+	@{ $(BIN)/python -m pip install --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --no-build-isolation --no-deps -e .; } >$(PIP_LOG) 2>&1 || \
+		{ cat $(PIP_LOG) >&2; echo "依赖没有装好：请检查网络和磁盘，再执行一次" >&2; exit 1; }
 	@touch $(READY)
 
 check: $(READY)

@@ -14,7 +14,17 @@ from msgspec import Meta
 
 from protocol import catalogue
 from protocol.catalogue import LEVELS
-from protocol.messages import Comment, Level, Matter, Name, Rated, ReasonCode, Serial, ServiceNumber
+from protocol.messages import (
+    Comment,
+    Level,
+    Matter,
+    Name,
+    Rated,
+    ReasonCode,
+    Serial,
+    ServiceNumber,
+    WindowName,
+)
 
 COLUMNS = (
     "serial",
@@ -32,7 +42,7 @@ _TEXTS: dict[str, tuple[Any, str]] = {
     "serial": (Serial, "业务流水号"),
     "matter": (Matter, "事项名称"),
     "staff": (Name, "工作人员姓名"),
-    "window": (Name, "窗口名称"),
+    "window": (WindowName, "窗口名称"),
     "comment": (Comment, "评语"),
 }
 
@@ -62,7 +72,10 @@ def _text_faults(kind: Any, noun: str, cell: str) -> Iterator[str]:
         yield f"{noun}不能为空，请填写"
     if limits.max_length is not None and len(cell) > limits.max_length:
         yield f"{noun}有 {len(cell)} 个字符，最多 {limits.max_length} 个，请缩短"
-    for sign in dict.fromkeys(cell):
+    if cell in (".", ".."):
+        yield f"{noun}不能只写“{cell}”，它在网址里另有含义，请改用别的写法"
+        return
+    for sign in dict.fromkeys(cell.replace(".", "")):
         if limits.pattern and not re.search(limits.pattern, sign):
             yield f"{noun}中不能有{_sign(sign)}，请删去"
 
@@ -72,6 +85,8 @@ def _number_faults(cell: str) -> Iterator[str]:
     wanted = f"请填 {limits.ge} 到 {limits.le} 的整数，只用半角数字，不留空格"
     if not re.fullmatch(r"[0-9]+", cell):
         yield f"“{shown(cell)}”不是服务次数，{wanted}" if cell else f"服务次数不能为空，{wanted}"
+    elif cell[0] == "0" and len(cell) > 1:
+        yield f"服务次数“{shown(cell)}”前面有多余的 0，{wanted}"
     elif len(cell) > 18 or not _fits(int(cell), ServiceNumber):
         yield f"服务次数“{shown(cell)}”超出范围，{wanted}"
 

@@ -8,6 +8,7 @@ import msgspec
 
 from demo.cases import Row
 from demo.parts import KioskPart, PartError
+from protocol.messages import Rated
 
 STEP_S = 20.0
 TAP_AGAIN_S = 0.25
@@ -15,11 +16,20 @@ TAP_AGAIN_S = 0.25
 Snap = Callable[[str], Awaitable[None]]
 
 
+STEPS = ("idle", "invitation", "reasons", "reasons-chosen", "thanks", "thanks-reasons", "end")
+"""The pictures that can be taken of one citizen, in the order of time."""
+
+
 class Pressed(msgspec.Struct, kw_only=True):
-    """What a citizen did; `thanked` = the kiosk said that it is saved, with all of it."""
+    """What a citizen did.
+
+    `promised`: the kiosk showed 谢谢, so that a rating has to arrive. `thanked`: 完成 was
+    pressed and had its effect, so that every word of it has to arrive.
+    """
 
     invitation: str
     level: int | None = None
+    promised: bool = False
     thanked: bool = False
 
 
@@ -34,26 +44,38 @@ def _chosen(code: str) -> Callable[[Seen], bool]:
     return lambda seen: code in seen.get("reasons", [])
 
 
+def steps(row: Row) -> tuple[str, ...]:
+    """Return the pictures that are taken of the citizen of a row, in order."""
+    if row.level is None:
+        between: set[str] = set()
+    elif row.level in Rated.bad:
+        between = {"reasons", "reasons-chosen", "thanks"}
+    else:
+        between = {"thanks", "thanks-reasons"} if row.reasons or row.comment else {"thanks"}
+    return tuple(step for step in STEPS if step in between | {"idle", "invitation", "end"})
+
+
 async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None:
     """Answer the invitation that is shown, as the row says. Raises `Away` if the kiosk dies."""
     if row.level is None:
         raise ValueError("this citizen walks away")
     pressed.level = row.level
     await _press(kiosk, f"level-{row.level}", _showing("thanks", "reasons"))
-    if row.level < 3:
+    if row.level in Rated.bad:
         await snap("reasons")
         await _say_why(kiosk, row)
         await snap("reasons-chosen")
         await _press(kiosk, "submit", _showing("thanks"))
-        pressed.thanked = True
+        pressed.promised = True
         await snap("thanks")
     else:
+        pressed.promised = True
         await snap("thanks")
         await _say_why(kiosk, row)
-        pressed.thanked = True
         if row.reasons or row.comment:
             await snap("thanks-reasons")
     await _press(kiosk, "done", lambda seen: seen.get("invitation") != pressed.invitation)
+    pressed.thanked = True
 
 
 async def _say_why(kiosk: KioskPart, row: Row) -> None:

@@ -1,14 +1,18 @@
 """A whole hall on loopback: hub, kiosks and the stand-in city, made ready in one folder."""
 
 import hashlib
+import os
 import secrets
 import socket
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
-from demo.parts import KioskPart, Listener, Part, module
+from demo.cases import Row
+from demo.parts import KioskPart, Listener, Part, PartError, module
+from demo.window_system import staff_number
 
 HALL = "demo"
 HALL_NAME = "示例区政务服务中心"
@@ -19,6 +23,24 @@ class Size(msgspec.Struct, frozen=True):
 
     width: int = 1024
     height: int = 600
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What stands at a window: its kiosk's number, from 0, and the clerk who is signed on."""
+
+    kiosk: int
+    clerk: str
+
+
+def places(rows: Iterable[Row], kiosks: int) -> dict[str, Place]:
+    """Spread the windows of the rows over so many kiosks; each starts with its first clerk."""
+    clerks: dict[str, str] = {}
+    for row in rows:
+        clerks.setdefault(row.window, row.staff)
+    return {
+        window: Place(number % kiosks, clerk)
+        for number, (window, clerk) in enumerate(clerks.items())
+    }
 
 
 def free_ports(count: int) -> list[int]:
@@ -35,15 +57,15 @@ def free_ports(count: int) -> list[int]:
 class Hall:
     """Configuration files and keys under `home`, and the programs that use them.
 
-    `windows` maps the name of each window to the number of its kiosk, from 0; `mosquitto` is
-    that program's path where it is to carry the messages instead of the embedded broker.
+    `windows` says what stands at each window; `mosquitto` is that program's path where it is
+    to carry the messages instead of the embedded broker. Raises `PartError` and `OSError`.
     """
 
     def __init__(
         self,
         home: Path,
         city_file: Path,
-        windows: dict[str, int],
+        windows: dict[str, Place],
         *,
         headless: bool,
         size: Size,
@@ -57,7 +79,7 @@ class Hall:
         self.api_key = secrets.token_urlsafe(32)
         self.kiosks = [
             self._kiosk(number, headless=headless, size=size)
-            for number in range(max(windows.values()) + 1)
+            for number in range(max(place.kiosk for place in windows.values()) + 1)
         ]
         self.broker = self._mosquitto(mosquitto) if mosquitto else None
         self.hub = Listener("大厅服务器", self._hub(), home / "hub.log", self.api_port)
@@ -83,10 +105,12 @@ class Hall:
         """A kiosk's file."""
         return self.home / device_name(number) / "outbox.db"
 
-    async def start(self) -> None:
-        """Start everything, the city first and the kiosks last."""
-        for part in reversed(self.parts):
+    async def start(self, told: Callable[[Part], None]) -> None:
+        """Start everything, the city first and the kiosks last; `told` of each that is ready."""
+        others = [part for part in self.parts if part not in self.kiosks]
+        for part in [*reversed(others), *self.kiosks]:
             await part.start()
+            told(part)
 
     async def stop(self) -> None:
         """Stop everything, the kiosks first."""
@@ -101,9 +125,11 @@ class Hall:
 
     def _mosquitto(self, program: str) -> Listener:
         file = self.home / "mosquitto.conf"
+        # One that changes its user would outlive a killed demonstration: see `dying_with`.
+        same_user = "user root\n" if os.geteuid() == 0 else ""
         file.write_text(
             f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n"
-            "persistence false\nset_tcp_nodelay true\n",
+            f"persistence false\nset_tcp_nodelay true\n{same_user}",
             encoding="ascii",
         )
         command = [program, "-c", str(file)]
@@ -122,12 +148,12 @@ class Hall:
             encoding="utf-8",
         )
         # The kiosk makes its key itself and shows only the public half, as at a real desk.
-        public = subprocess.run(
-            module("device", "enrol", "--config", str(file)),
-            check=True,
-            capture_output=True,
-        ).stdout
-        (self.home / f"{name}.pem").write_bytes(public)
+        made = subprocess.run(
+            module("device", "enrol", "--config", str(file)), check=False, capture_output=True
+        )
+        if made.returncode:
+            raise PartError(f"评价器{number + 1}不能生成密钥：{made.stderr.decode().strip()}")
+        (self.home / f"{name}.pem").write_bytes(made.stdout)
         command = module("demo.kiosk", "--config", str(file))
         return KioskPart(
             f"评价器{number + 1}",
@@ -148,16 +174,21 @@ class Hall:
             f'[[devices]]\nname = "{device_name(number)}"\npublic_key = "{device_name(number)}.pem"'
             for number in range(len(self.kiosks))
         ]
-        for window, number in self.windows.items():
-            quoted = msgspec.json.encode(window).decode()  # a TOML basic string is JSON's
+        for window, place in self.windows.items():
+            number = staff_number(place.clerk)
             lines.append(
-                f'[[windows]]\nname = {quoted}\nlabel = "综合受理"\n'
-                f'device = "{device_name(number)}"\n'
-                'staff = { name = "示例甲", number = "0317", post = "综合受理" }'
+                f'[[windows]]\nname = {_quoted(window)}\nlabel = "综合受理"\n'
+                f'device = "{device_name(place.kiosk)}"\n'
+                f"staff = {{ name = {_quoted(place.clerk)}, number = {_quoted(number)} }}"
             )
         file = self.home / "hub.toml"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return module("hub", "serve", "--config", str(file))
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string, which is JSON's."""
+    return msgspec.json.encode(text).decode()
 
 
 def device_name(number: int) -> str:

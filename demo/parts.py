@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -13,14 +14,40 @@ from typing import Any
 
 START_S = 60.0
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_C = ctypes.CDLL(None)
+
 
 class PartError(Exception):
     """A program of the hall did not do what it should; the text says which, and where to look."""
 
 
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one of several errors that happened together that can be told in words."""
+    found: BaseException = group.subgroup(PartError) or group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
 def module(*arguments: str) -> list[str]:
     """Return the command that runs one of our modules with this Python."""
     return [sys.executable, "-m", *arguments]
+
+
+def dying_with(parent: int) -> Callable[[], None]:
+    """Return what makes a child, before it becomes its program, die whenever `parent` does.
+
+    Linux only; elsewhere a demonstration that is killed leaves its programs behind.
+    """
+
+    def prepare() -> None:
+        if hasattr(_C, "prctl"):
+            _C.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before it could be asked for
+                os._exit(1)
+
+    return prepare
 
 
 class Part:
@@ -52,6 +79,7 @@ class Part:
                 stderr=log,
                 limit=1 << 20,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                preexec_fn=dying_with(os.getpid()),
             )
         try:
             async with asyncio.timeout(START_S):

@@ -1,9 +1,9 @@
 """Plays a cases file through a whole hall, with interruptions, and counts what arrived."""
 
 import asyncio
-import random
+import contextlib
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ import msgspec
 from demo import citizen
 from demo.cases import Row
 from demo.citizen import Pressed
-from demo.hall import Hall, Size
-from demo.parts import Away, KioskPart, Part
-from demo.tally import Played, Summary, count, read_city
+from demo.hall import Hall, Size, places
+from demo.hops import Hops
+from demo.interruptions import Interruptions
+from demo.parts import Away, KioskPart, PartError, first_error
+from demo.tally import Played, Summary, count
 from demo.timeline import Timeline
 from demo.window_system import Rejected, WindowSystem
+from protocol.messages import Rated
 
 KIOSKS = 3
 ANSWER_S = 120
@@ -25,6 +28,7 @@ WALK_AWAY_S = 1
 SHOWN_S = 15.0
 SETTLED_S = 60.0
 DRAIN_S = 120.0
+TOLD_S = 5.0
 TRIES = 12
 
 
@@ -43,31 +47,32 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def play(rows: list[Row], plan: Plan) -> Summary:
-    """Play all rows once; the summary says whether every promise held."""
+    """Play all rows once; the summary says whether every promise held. Raises `PartError`."""
     began = time.monotonic()
     line = Timeline(quiet=plan.quiet)
     plan.out.mkdir(parents=True, exist_ok=True)
-    city_file = plan.out / "city.jsonl"
-    names = list(dict.fromkeys(row.window for row in rows)) or ["1号窗口"]
-    windows = {name: index % min(KIOSKS, len(names)) for index, name in enumerate(names)}
+    windows = places(rows, KIOSKS)
+    kiosks = min(KIOSKS, len(windows))
+    line.say("演示", f"启动城市平台（替身）、大厅服务器和 {kiosks} 台评价器 …")
     hall = Hall(
         plan.out / "hall",
-        city_file,
+        plan.out / "city.jsonl",
         windows,
         headless=plan.headless,
         size=plan.size,
         mosquitto=plan.mosquitto,
     )
     stage = _Stage(hall, rows, plan, line)
-    line.say("演示", f"启动城市平台（替身）、大厅服务器和 {len(hall.kiosks)} 台评价器 …")
     try:
-        await hall.start()
+        await hall.start(lambda part: line.say("演示", f"{part.name}已就绪"))
         await stage.play()
         drained = await stage.drain()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
     finally:
         await stage.close()
         await hall.stop()
-    summary = count(stage.played, hall.database, city_file, hall.public_keys)
+    summary = count(stage.played, hall.database, hall.city_file, hall.public_keys)
     if not drained:
         summary.problems.append(f"{DRAIN_S:.0f} 秒内没有全部送达")
     summary.kills = sum(part.kills for part in hall.parts)
@@ -83,11 +88,14 @@ class _Stage:
         self._plan = plan
         self._line = line
         self._desk = WindowSystem(hall.api_port, hall.api_key)
+        self._hops = Hops(line, hall.city_file, rows)
         self.played = [Played(row=row, pressed=[]) for row in rows]
-        self._finished: dict[str, int] = defaultdict(int)
+        self._services = Counter(row.serial for row in rows)
+        self._finished: Counter[str] = Counter()
         self._turn = asyncio.Condition()
         self._count = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close what is open."""
@@ -99,12 +107,12 @@ class _Stage:
     async def play(self) -> None:
         """Each kiosk's windows take their rows in order; all of one case keep their order."""
         if not self._plan.quiet:
-            self._background(self.watch_city())
+            self._watch = self._background(self.watch_city())
         lanes: dict[int, list[int]] = defaultdict(list)
         earlier: dict[int, int] = {}
-        seen: dict[str, int] = defaultdict(int)
+        seen: Counter[str] = Counter()
         for index, each in enumerate(self.played):
-            lanes[self._hall.windows[each.row.window]].append(index)
+            lanes[self._hall.windows[each.row.window].kiosk].append(index)
             earlier[index] = seen[each.row.serial]
             seen[each.row.serial] += 1
         async with asyncio.TaskGroup() as group:
@@ -115,21 +123,37 @@ class _Stage:
     async def _lane(self, number: int, indices: list[int], earlier: dict[int, int]) -> None:
         for index in indices:
             each = self.played[index]
+            serial = each.row.serial
             async with self._turn:
-                while self._finished[each.row.serial] < earlier[index]:
+                while self._finished[serial] < earlier[index]:
                     await self._turn.wait()
                 self._count += 1
                 self._turn.notify_all()
-            await self._case(self._hall.kiosks[number], each, first=index == 0)
+            try:
+                await self._case(self._hall.kiosks[number], each)
+                if self._services[serial] > self._finished[serial] + 1:
+                    await self._until_settled(each)
+            except Rejected as error:
+                text = f"办件文件第 {each.row.line} 行被大厅服务器拒绝：{error}"
+                raise PartError(text) from error
             async with self._turn:
-                self._finished[each.row.serial] += 1
+                self._finished[serial] += 1
                 self._turn.notify_all()
             await asyncio.sleep(self._plan.pace_s)
 
-    async def _case(self, kiosk: KioskPart, each: Played, *, first: bool) -> None:
+    async def _until_settled(self, each: Played) -> None:
+        """Wait until the hub knows how this service ended: it may still be in an outbox."""
+        end = time.monotonic() + SETTLED_S
+        for press in each.pressed:
+            while time.monotonic() < end:
+                if (await self._desk.status(press.invitation))["state"] != "open":
+                    break
+                await asyncio.sleep(0.05)
+
+    async def _case(self, kiosk: KioskPart, each: Played) -> None:
         """One citizen at one window; whoever is cut off is invited again, as a clerk would."""
         row, line = each.row, self._line
-        snap = self._camera(kiosk) if first else _no_picture
+        snap = self._camera(kiosk, row)
         line.case(row, self._count, len(self.played))
         await self._desk.register(row)
         await snap("idle")
@@ -174,119 +198,97 @@ class _Stage:
 
     async def _settled(self, kiosk: KioskPart, row: Row, pressed: Pressed) -> bool:
         """Wait for the hub's word on the invitation; True if this citizen is done."""
-        if pressed.thanked:
-            self._later(row, pressed)
+        if pressed.promised:
+            if not self._plan.quiet:
+                self._background(self._follow(row, pressed))
             return True
         end = time.monotonic() + SETTLED_S
         while time.monotonic() < end:
             status = await self._desk.status(pressed.invitation)
             if status["state"] == "rated":
-                self._line.say("大厅", "评价核验无误，已入台账")
+                self._hops.ledger(row.serial, row.service_number)
                 return True
             if status["state"] != "open":
                 if row.level is None:
-                    self._line.say("大厅", f"未评：{row.serial} 过期，不产生任何评价")
+                    name = self._hops.name(row.serial, row.service_number)
+                    self._line.say("大厅", f"{name}过期未评，不产生任何评价")
                 return row.level is None
             if kiosk.seen.get("invitation") == pressed.invitation and row.level is not None:
                 return False
             await asyncio.sleep(0.05)
         return False
 
-    def _later(self, row: Row, pressed: Pressed) -> None:
-        """Tell of the further hops when they happen; nobody at the window waits for them."""
+    async def _follow(self, row: Row, pressed: Pressed) -> None:
+        """Tell of the ledger when it happens; nobody at the window waits for it."""
+        end = time.monotonic() + SETTLED_S
+        while time.monotonic() < end:
+            status = await self._desk.status(pressed.invitation)
+            if status["state"] == "rated":
+                self._hops.ledger(row.serial, row.service_number)
+                return
+            await asyncio.sleep(0.1)
 
-        async def follow() -> None:
-            end = time.monotonic() + SETTLED_S
-            while time.monotonic() < end:
-                status = await self._desk.status(pressed.invitation)
-                if status["state"] == "rated":
-                    self._line.say("大厅", f"…{row.serial[-6:]} 核验无误，已入台账，回执已发")
-                    break
-                await asyncio.sleep(0.1)
-
-        if not self._plan.quiet:
-            self._background(follow())
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def watch_city(self) -> None:
         """Tell what the city accepts, as it comes."""
-        told = 0
         while True:
-            records = read_city(self._hall.city_file)
-            for record in records[told:]:
-                what = "评价" if "satisfaction" in record else "办件服务数据"
-                self._line.say("城市平台", f"…{record['projectNo'][-6:]} 的{what}已接收")
-            told = len(records)
+            self._hops.city()
             await asyncio.sleep(0.3)
 
-    def _camera(self, kiosk: KioskPart) -> citizen.Snap:
-        taken = 0
+    def _camera(self, kiosk: KioskPart, row: Row) -> citizen.Snap:
+        """Return what takes the pictures of the first citizen, and of the first bad rating.
+
+        The numbers of the second follow those of the first; a step that is taken again,
+        after a power cut, takes the place of its first picture.
+        """
+        first = self.played[0].row
+        bad = next((each.row for each in self.played if each.row.level in Rated.bad), None)
+        if row not in (first, bad):
+            return _no_picture
+        before = 0 if row == first else len(citizen.steps(first))
+        steps = citizen.steps(row)
 
         async def snap(step: str) -> None:
-            nonlocal taken
-            taken += 1
-            path = self._plan.out / f"{taken:02d}-{step}.png"
-            await kiosk.order("shot", path=str(path.resolve()))
+            path = self._plan.out / f"{before + steps.index(step) + 1:02d}-{step}.png"
+            with contextlib.suppress(Away):  # no kiosk, no picture
+                await kiosk.order("shot", path=str(path.resolve()))
 
         return snap
 
-    # ------------------------------------------------------------ interruptions
-
     async def _chaos(self) -> None:
+        cuts = Interruptions(self._hall, self._line, self._hops, self._until_case)
+        cases = len(self.played)
         if self._plan.kills:
-            await self._random_kills()
-        elif self._plan.interruptions and len(self.played) >= 6:
-            await self._until_case(len(self.played) // 3)
-            await self._interrupt(self._hall.hub, 2.0)
-            await self._until_case(len(self.played) * 2 // 3)
-            await self._interrupt(self._hall.city, 4.0)
+            await cuts.at_random(self._plan.kills, self._plan.seed, cases)
+        elif self._plan.interruptions:
+            await cuts.shown(cases)
 
     async def _until_case(self, number: int) -> None:
         async with self._turn:
             while self._count < number:
                 await self._turn.wait()
 
-    async def _interrupt(self, part: Part, seconds: float) -> None:
-        self._line.say("演示", f"✂ {part.name}突然断电 {seconds:.1f} 秒（kill -9）")
-        await part.kill()
-        await asyncio.sleep(seconds)
-        await part.start()
-        self._line.say("演示", f"✔ {part.name}恢复")
-
-    async def _random_kills(self) -> None:
-        """Kill something at random moments, spread over all cases; now and then two at once."""
-        rng = random.Random(self._plan.seed)
-        parts = self._hall.parts
-        left = self._plan.kills
-        while left:
-            done = self._plan.kills - left
-            await self._until_case(done * len(self.played) // self._plan.kills)
-            await asyncio.sleep(rng.uniform(0.0, 0.8))
-            victims = rng.sample(parts, k=min(left, 2 if rng.random() < 0.25 else 1))
-            async with asyncio.TaskGroup() as group:
-                for victim in victims:
-                    group.create_task(self._interrupt(victim, rng.uniform(0.0, 1.0)))
-            left -= len(victims)
-
     async def drain(self) -> bool:
-        """Wait until every kiosk's outbox is empty and the city has it all."""
+        """Wait until every kiosk's outbox is empty and the city has it all, and tell so."""
         self._line.say("演示", "全部办完，等待最后的评价送达 …")
         end = time.monotonic() + DRAIN_S
-        while time.monotonic() < end:
-            summary = count(
-                self.played,
-                self._hall.database,
-                self._plan.out / "city.jsonl",
-                self._hall.public_keys,
-            )
-            if not summary.open and not summary.waiting:
-                return True
-            await asyncio.sleep(0.3)
-        return False
+        drained = False
+        while not drained and time.monotonic() < end:
+            hall = self._hall
+            summary = count(self.played, hall.database, hall.city_file, hall.public_keys)
+            drained = not summary.open and not summary.waiting
+            await asyncio.sleep(0 if drained else 0.3)
+        if self._watch is not None:
+            self._watch.cancel()
+            if follows := self._tasks - {self._watch}:
+                await asyncio.wait(follows, timeout=TOLD_S)
+            self._hops.city()
+        return drained
 
 
 async def _no_picture(step: str) -> None:

@@ -29,7 +29,9 @@ class Summary(msgspec.Struct, kw_only=True):
 
     `lost`: thanked citizens whose rating the city has not. `duplicated`: ratings that the city
     has twice. `altered`: ratings that arrived other than pressed. `invented`: ratings at the
-    city that nobody pressed.
+    city that nobody pressed. `cut_off`: ratings that arrived as far as the citizen had come
+    when the kiosk lost its power, so with fewer reasons or a shorter comment than meant;
+    neither lost nor altered.
     """
 
     rows: int = 0
@@ -46,6 +48,7 @@ class Summary(msgspec.Struct, kw_only=True):
     duplicated: int = 0
     altered: int = 0
     invented: int = 0
+    cut_off: int = 0
     kills: int = 0
     seconds: float = 0.0
     problems: list[str] = []
@@ -105,7 +108,7 @@ def count(played: list[Played], hub_file: Path, city_file: Path, keys: dict[str,
             summary.problems.append(f"{key}：评价先于办件到达城市平台")
     summary.duplicated = sum(len(found) - 1 for found in ratings.values())
     _compare(summary, played, ratings, signed(hub_file, keys))
-    _in_order(summary, records)
+    _in_order(summary, played, records)
     _judge(summary)
     return summary
 
@@ -137,7 +140,7 @@ def _compare(
         found = ratings.pop(key, [])
         tapped = {press.level for press in each.pressed if press.level is not None}
         if not found:
-            if any(press.thanked for press in each.pressed):
+            if any(press.promised for press in each.pressed):
                 summary.lost += 1
                 summary.problems.append(f"第 {row.line} 行：已道谢的评价没有到达城市平台")
             continue
@@ -146,33 +149,56 @@ def _compare(
             summary.invented += 1
             summary.problems.append(f"第 {row.line} 行：城市平台收到了没有人按过的评价")
             continue
-        # A citizen cut off by a power cut is kept as far as they had come; one who was
-        # thanked after the last word must arrive to the letter.
-        whole = (row.level, ",".join(row.reasons), row.comment)
         came = (
             int(arrived["satisfaction"]),
             arrived["evalDetail"],
             arrived["writingEvaluation"],
         )
         kept = ledger_has.get(key)
-        as_signed = kept and (kept.level, ",".join(kept.reasons), kept.comment)
-        last_thanked = bool(each.pressed) and each.pressed[-1].thanked
-        if came != as_signed or (last_thanked and came != whole):
+        as_signed = kept is not None and came == (
+            kept.level,
+            ",".join(kept.reasons),
+            kept.comment,
+        )
+        whole = came == (row.level, ",".join(row.reasons), row.comment)
+        # A citizen cut off by a power cut is kept as far as they had come; one who was
+        # thanked after the last word must arrive to the letter.
+        thanked = any(press.thanked for press in each.pressed)
+        if as_signed and not whole and not thanked and _is_part(came, row):
+            summary.cut_off += 1
+        elif not as_signed or not whole:
             summary.altered += 1
             summary.problems.append(f"第 {row.line} 行：到达的评价与所按的不同：{came}")
     summary.invented += len(ratings)
     summary.problems += [f"{key}：城市平台收到了没有办过的评价" for key in ratings]
 
 
-def _in_order(summary: Summary, records: list[dict[str, Any]]) -> None:
+def _is_part(came: tuple[int, str, str], row: Row) -> bool:
+    """Whether a rating is what the row's citizen had pressed at some moment on the way."""
+    level, detail, comment = came
+    reasons = tuple(detail.split(",")) if detail else ()
+    return (
+        level == row.level
+        and row.reasons[: len(reasons)] == reasons
+        and row.comment.startswith(comment)
+        and (not comment or reasons == row.reasons)  # the words come last
+    )
+
+
+def _in_order(summary: Summary, played: list[Played], records: list[dict[str, Any]]) -> None:
+    """Check that the ratings of one case came in the order in which its rows stand."""
+    place = {(each.row.serial, each.row.service_number): at for at, each in enumerate(played)}
     last: dict[str, int] = {}
     for record in records:
         if "satisfaction" not in record:
             continue
         serial, number = record["projectNo"], int(record["serviceNumber"])
-        if number < last.get(serial, 0):
-            summary.problems.append(f"{serial}：第 {number} 次服务的评价晚于后面的服务到达")
-        last[serial] = number
+        at = place.get((serial, number))
+        if at is None:
+            continue  # nobody pressed it, which is counted elsewhere
+        if at < last.get(serial, -1):
+            summary.problems.append(f"{serial}：第 {number} 次服务的评价到得比后办的服务还晚")
+        last[serial] = max(at, last.get(serial, -1))
 
 
 def _judge(summary: Summary) -> None:

@@ -1,5 +1,6 @@
 """Everything of the kiosk but its picture, wired: key, outbox, link, keeper and session."""
 
+import fcntl
 import logging
 import random
 import secrets
@@ -7,14 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
-from device import identity
+from device import identity, tls
 from device.config import KioskConfig
 from device.driver import Driver
+from device.events import Event
 from device.keeper import Keeper
 from device.link import DeviceLink
 from device.outbox import Outbox
-from device.session import Event
 from device.view import View
 from protocol.messages import Settings
 
@@ -33,6 +35,21 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class InUse(Exception):
+    """Another kiosk runs on the same state; two would sign under the same numbers."""
+
+
+def _only_one(state: Path) -> TextIO:
+    """Hold the state directory for this process; the lock goes with the process."""
+    lock = (state / "lock").open("w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise InUse(f"另一个评价器程序正在使用 {state}，请先停止它") from None
+    return lock
+
+
 class Kiosk:
     """Everything but the picture. `draw` gets a view whenever there is something new.
 
@@ -44,12 +61,19 @@ class Kiosk:
     def __init__(self, config: KioskConfig, base: Path) -> None:
         state = base / config.state
         state.mkdir(parents=True, exist_ok=True)
+        self._lock = _only_one(state)
         key = identity.load(state / "device-key.pem")
         boot = secrets.token_hex(16)
         rng = random.Random()  # noqa: S311 - jitter and names; the key is not made here
         self._inbox: deque[Callable[[], None]] = deque()
         self._link = DeviceLink(
-            config.hall, config.device, config.hub.host, config.hub.port, boot=boot, rng=rng
+            config.hall,
+            config.device,
+            config.hub.host,
+            config.hub.port,
+            boot=boot,
+            rng=rng,
+            tls=tls.of_state(state) if config.hub.tls else None,
         )
         self.keeper = Keeper(
             config.device,
@@ -99,3 +123,4 @@ class Kiosk:
         """Disconnect, finish what was handed in, close the outbox."""
         self._link.stop()
         self.keeper.stop()
+        self._lock.close()

@@ -1,5 +1,6 @@
 """The kiosk's one configuration file (TOML): every key, its unit and what holds without it."""
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from protocol import strict
+from protocol.certificates import HUB
 from protocol.errors import TopicError
 from protocol.messages import Part
 from protocol.topics import name
@@ -17,10 +19,12 @@ class ConfigError(Exception):
 
 
 class HubConfig(Part, frozen=True, kw_only=True):
-    """Where the hall's message broker is."""
+    """Where the hall's message broker is. `tls`: by the certificate that enrolment left here."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+    tls: bool = False
+    insecure: bool = False
 
 
 class ScreenConfig(Part, frozen=True, kw_only=True):
@@ -56,6 +60,16 @@ def load(path: Path) -> KioskConfig:
     except strict.Faults as error:
         faults = list(error.faults)
     else:
+        if not (config.hub.tls or config.hub.insecure or is_loopback(config.hub.host)):
+            faults.append(
+                strict.Fault(
+                    "hub.tls",
+                    f"{config.hub.host} 不是本机，须加密连接：请设 tls = true；"
+                    "确实要用明文（只限隔离网段内试用），请写明 insecure = true",
+                )
+            )
+        if config.device.startswith(HUB):
+            faults.append(strict.Fault("device", f"不能以“{HUB}”开头：那是大厅服务器的名称"))
         for place, text in (("hall", config.hall), ("device", config.device)):
             try:
                 name(text)
@@ -64,3 +78,11 @@ def load(path: Path) -> KioskConfig:
     if faults:
         raise ConfigError("\n".join(f"{path}：{each.place}：{each.message}" for each in faults))
     return config
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and no wire lies between."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

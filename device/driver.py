@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
+from device.events import Event, Pause, Tick
 from device.keeper import Keeper
-from device.session import Event, Pause, Refused, Screen, Session, Tick, step
+from device.session import Refused, Screen, Session, step
 from device.view import View
 from protocol.messages import Settings
 

@@ -11,48 +11,27 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from device import session
+from device import events, outcomes
+from device.events import Close, Discard, Effect, Keep, Release
 from device.outbox import Ended, Outbox
-from device.session import Close, Discard, Draft, Effect, Keep, Release
+from device.sender import Publisher, Sender
 from device.timekeeping import HubTime
 from protocol import signing, wire
 from protocol.catalogue import CURRENT
 from protocol.errors import ProtocolError, TopicError
 from protocol.identifiers import identifier
-from protocol.messages import (
-    AnyOutcome,
-    Expired,
-    Rated,
-    Receipt,
-    Settings,
-    Shown,
-    Slot,
-    State,
-    Withdrawn,
-)
+from protocol.messages import Receipt, Settings, Shown, Slot, State
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_MS = 15_000
 ANSWER_MS = 40_000
-RESEND_MS = 5_000
-RESEND_CAP_MS = 60_000
-IN_FLIGHT = 64
 RETRY_DISK_MS = 3_000
 TICK_S = 0.25
-
-
-class Publisher(Protocol):
-    """The one thing that the keeper wants of the link."""
-
-    def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False) -> bool:
-        """Send, if connected."""
-        ...
 
 
 class Keeper:
@@ -82,7 +61,7 @@ class Keeper:
         self._software = software
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-        self._post: Callable[[session.Event], None] = lambda _: None
+        self._post: Callable[[events.Event], None] = lambda _: None
         self._settings_changed: Callable[[Settings], None] = lambda _: None
         self._connection = 0
         self._connected = False
@@ -93,8 +72,7 @@ class Keeper:
         self._settings_version = -1
         self._slot: Slot | None = None
         self._offered: set[str] = set()
-        self._in_flight: dict[str, int] = {}
-        self._quiet_rounds = 0
+        self._sender = Sender(outbox, link, now)
         self._unkept: list[Close | Release | Discard] = []
         self._broken_ms: int | None = None
         self._drafts_left = False
@@ -107,7 +85,7 @@ class Keeper:
     def start(
         self,
         *,
-        post: Callable[[session.Event], None],
+        post: Callable[[events.Event], None],
         settings: Callable[[Settings], None],
     ) -> None:
         """Release what a power cut left as drafts, then start the thread."""
@@ -117,6 +95,9 @@ class Keeper:
 
     def stop(self) -> None:
         """Do what was handed in before, then end and close the outbox."""
+        if not self._thread.is_alive():  # never started: the screen could not be built
+            self._outbox.close()
+            return
         self._inbox.put(None)
         self._thread.join(timeout=10)
 
@@ -194,14 +175,8 @@ class Keeper:
             self._mend()
         if self._connected and now - self._beat_ms >= HEARTBEAT_MS:
             self._beat()
-        if self._in_flight:
-            wait = min(RESEND_CAP_MS, RESEND_MS * 2**self._quiet_rounds)
-            oldest = min(self._in_flight.values())
-            if now - oldest >= wait:
-                self._quiet_rounds = min(self._quiet_rounds + 1, 10)
-                self._in_flight.clear()
-        if self._broken_ms is None:
-            self._send()
+        self._sender.tick()
+        self._send()
 
     # ------------------------------------------------------------ the session's orders
 
@@ -222,13 +197,14 @@ class Keeper:
         if self._broken_ms is None:
             log.critical("outbox=cannot-write error=%s", error)
         self._broken_ms = self._now()
-        self._post(session.SaveFailed(self._now()))
+        self._post(events.SaveFailed(self._now()))
 
     def _write(self, effect: Effect) -> None:
         if isinstance(effect, Keep):
-            self._keep(effect.draft.invitation, self._rated(effect.draft), draft=True)
-            if effect.first:
-                self._post(session.Saved(self._now()))
+            stamp = self._time.stamp(self._boot, effect.draft.tapped_ms)
+            build = outcomes.rated(effect.draft, self._device, stamp, self._catalogue)
+            self._keep(effect.draft.invitation, build, draft=True)
+            self._post(events.Saved(self._now(), effect.draft.revision))
         elif isinstance(effect, Release):
             self._outbox.release(effect.invitation)
             self._offered.discard(effect.invitation)
@@ -236,53 +212,18 @@ class Keeper:
         elif isinstance(effect, Discard):
             self._outbox.discard(effect.invitation)
         else:
-            self._keep(effect.invitation, self._closed(effect), draft=False)
+            stamp = self._time.stamp(self._boot, self._now())
+            build = outcomes.closed(effect, self._device, stamp)
+            self._keep(effect.invitation, build, draft=False)
             self._offered.discard(effect.invitation)
             self._send()
 
-    def _keep(
-        self, invitation: str, build: Callable[[int, str], AnyOutcome], *, draft: bool
-    ) -> None:
+    def _keep(self, invitation: str, build: outcomes.Build, *, draft: bool) -> None:
         self._outbox.keep(
             invitation,
             lambda: identifier(self._wall(), self._rng.getrandbits),
             lambda seq, name: signing.sign(build(seq, name), self._key),
             draft=draft,
-        )
-
-    def _rated(self, draft: Draft) -> Callable[[int, str], AnyOutcome]:
-        stamp = self._time.stamp(self._boot, draft.tapped_ms)
-        return lambda seq, name: Rated(
-            id=name,
-            device=self._device,
-            seq=seq,
-            invitation=draft.invitation,
-            stamp=stamp,
-            level=draft.level,  # type: ignore[arg-type]
-            reasons=draft.reasons,
-            comment=draft.comment,
-            catalogue=self._catalogue,
-            elapsed_ms=draft.elapsed_ms,
-        )
-
-    def _closed(self, close: Close) -> Callable[[int, str], AnyOutcome]:
-        stamp = self._time.stamp(self._boot, self._now())
-        if close.kind == "expired":
-            return lambda seq, name: Expired(
-                id=name,
-                device=self._device,
-                seq=seq,
-                invitation=close.invitation,
-                stamp=stamp,
-                elapsed_ms=close.elapsed_ms,
-            )
-        return lambda seq, name: Withdrawn(
-            id=name,
-            device=self._device,
-            seq=seq,
-            invitation=close.invitation,
-            stamp=stamp,
-            reason=close.reason,
         )
 
     def _mend(self) -> None:
@@ -299,7 +240,7 @@ class Keeper:
         for effect in late:
             self._carry_out(effect)
         if self._broken_ms is None:
-            self._post(session.Recovered(self._now()))
+            self._post(events.Recovered(self._now()))
             self._place()
 
     # ------------------------------------------------------------ the hub
@@ -307,8 +248,7 @@ class Keeper:
     def _on_connected(self, connection: int) -> None:
         self._connection = connection
         self._connected = True
-        self._in_flight.clear()
-        self._quiet_rounds = 0
+        self._sender.begin()
         self._beat()
         self._send()
 
@@ -334,19 +274,8 @@ class Keeper:
         self._link.publish(Leaf.SHOWN, wire.encode(Shown(invitation=invitation, stamp=stamp)))
 
     def _send(self) -> None:
-        """Send the oldest of what is final and not under way.
-
-        A draft may become final after outcomes with higher numbers have gone out, so the
-        numbers do not tell what was sent.
-        """
-        if len(self._in_flight) >= IN_FLIGHT or not self._connected:
-            return
-        for kept in self._outbox.waiting(limit=IN_FLIGHT):
-            if kept.id in self._in_flight:
-                continue
-            if not self._link.publish(Leaf.RATING, kept.jws):
-                return
-            self._in_flight[kept.id] = self._now()
+        if self._connected:
+            self._sender.send()
 
     def _on_message(self, leaf: Leaf, payload: bytes) -> None:
         try:
@@ -377,13 +306,10 @@ class Keeper:
         answered = (*receipt.committed, *(refusal.id for refusal in receipt.refused))
         if answered:
             try:
-                self._outbox.receipt(answered)
+                self._sender.answered(answered)
             except sqlite3.Error as error:
                 self._on_broken(error)
                 return
-            self._quiet_rounds = 0
-            for name in answered:
-                self._in_flight.pop(name, None)
             self._send()
 
     def _on_settings(self, settings: Settings) -> None:
@@ -420,7 +346,7 @@ class Keeper:
             else:
                 self._offered.add(invitation.id)
                 ttl = min(left, invitation.ttl_ms)
-                self._post(session.Offer(now, invitation, ttl))
+                self._post(events.Offer(now, invitation, ttl))
                 return
         if invitation is None:
-            self._post(session.Offer(now, None))
+            self._post(events.Offer(now, None))

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device.tls import MakeContext
 from protocol import topics, wire
 from protocol.errors import TopicError
 from protocol.messages import State
@@ -29,7 +30,8 @@ class DeviceLink:
     """Connects as the device.
 
     `connected(n)`, `lost()` and `receive(leaf, payload, retained)` are called in the link's
-    thread; n counts the connections of this run.
+    thread; n counts the connections of this run. `tls` makes the context of each connection;
+    without it the connection is plain, for trials on loopback.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class DeviceLink:
         *,
         boot: str,
         rng: random.Random,
+        tls: MakeContext | None = None,
     ) -> None:
+        self._tls = tls
         self._hall = hall
         self._device = device
         self._address = (host, port)
@@ -51,6 +55,7 @@ class DeviceLink:
         self._client: Client | None = None
         self._up = False
         self._count = 0
+        self._told = ""
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._connected: Callable[[int], None] = lambda _: None
         self._lost: Callable[[], None] = lambda: None
@@ -73,7 +78,8 @@ class DeviceLink:
         client = self._client
         if client is not None:
             client.disconnect()
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
 
     def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False) -> bool:
         """Send, if connected; False where there is no connection and nothing was sent."""
@@ -87,27 +93,41 @@ class DeviceLink:
         failures = 0
         while not self._stop.is_set():
             self._count += 1
-            client = self._client = self._new_client(self._count)
+            client = None
             try:
+                client = self._client = self._new_client(self._count)
                 client.connect(*self._address, keepalive=20)
                 if not self._stop.is_set():
                     client.loop_forever()
+                if not self._up:
+                    self._tell("closed-the-door", "certificate revoked or expired?")
             except OSError as error:
-                if failures == 0:
-                    log.warning("hub=unreachable address=%s:%d error=%s", *self._address, error)
-            _close(client)
+                self._tell("unreachable", error)
+            if client is not None:
+                _close(client)
             was_up, self._up = self._up, False
             failures = 1 if was_up else failures + 1
             if was_up and not self._stop.is_set():
                 log.warning("hub=lost")
                 self._lost()
-            self._stop.wait(self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30))))
+            self._stop.wait(
+                self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30)))
+            )
+        self._client = None  # paho closes its inner sockets when nobody holds it any more
+
+    def _tell(self, problem: str, why: object) -> None:
+        """Log why there is no connection: once, until there was one or another reason."""
+        if problem != self._told and not self._stop.is_set():
+            log.warning("hub=%s address=%s:%d error=%s", problem, *self._address, why)
+            self._told = problem
 
     def _new_client(self, connection: int) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=self._device, reconnect_on_failure=False
         )
         client.username_pw_set(self._device)
+        if self._tls is not None:
+            client.tls_set_context(self._tls())
         client.max_inflight_messages_set(100)
         client.max_queued_messages_set(1000)
         client.will_set(
@@ -137,6 +157,7 @@ class DeviceLink:
         patterns = topics.device_subscriptions(self._hall, self._device)
         client.subscribe([(pattern, 1) for pattern in patterns])
         self._up = True
+        self._told = ""
         log.info("hub=connected connection=%d", self._count)
         self._safely(self._connected, self._count)
 
@@ -146,7 +167,8 @@ class DeviceLink:
             topic = topics.parse(message.topic)
         except (TopicError, UnicodeDecodeError):
             return
-        if (topic.hall, topic.device) == (self._hall, self._device):
+        mine = (topic.hall, topic.device) == (self._hall, self._device)
+        if mine and topic.leaf in topics.DOWN:  # amqtt hands out retained messages of others too
             self._safely(self._receive, topic.leaf, bytes(message.payload), message.retain)
 
     @staticmethod

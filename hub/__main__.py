@@ -9,19 +9,12 @@ from pathlib import Path
 
 import click
 
+from hub import broker_commands, console, upstream_commands
 from hub import config as configuration
+from hub.console import CONFIG
 from hub.link.broker import BrokerError
 from hub.store import database, deliveries, invitations, ledger, refusals
 from hub.store.vault import VaultError
-
-CONFIG = click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/etc/pingyi/hub.toml"),
-    show_default=True,
-    help="配置文件（TOML）。",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,20 +22,12 @@ def main() -> None:
     """大厅服务器：邀请评价、核验、入台账、报送上级平台。"""
 
 
-def _load(file: Path) -> tuple[configuration.HubConfig, Path]:
-    try:
-        return configuration.load(file), file.parent
-    except configuration.ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-
-
 @main.command()
 @CONFIG
 def serve(file: Path) -> None:
     """运行大厅服务器，直到收到停止信号。"""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config, base = _load(file)
+    config, base = console.load(file)
     from hub.service import Hub  # noqa: PLC0415 - the other commands need no web server
 
     async def run() -> None:
@@ -54,23 +39,29 @@ def serve(file: Path) -> None:
 
     try:
         asyncio.run(run())
-    except (configuration.ConfigError, BrokerError, VaultError) as error:
+    except (configuration.ConfigError, BrokerError, VaultError, database.GuardsMissing) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    except sqlite3.Error as error:
-        click.echo(f"数据文件无法使用：{error}。请检查磁盘空间和目录权限。", err=True)
-        sys.exit(1)
+    except (sqlite3.Error, OSError) as error:
+        console.fail(console.trouble(error, base / config.state))
 
 
 @main.command()
 @CONFIG
 def status(file: Path) -> None:
     """查看评价账目：邀请了多少，结果如何，有多少在等上级平台。"""
-    config, base = _load(file)
+    config, base = console.load(file)
     path = base / config.state / "hub.db"
     if not path.exists():
         click.echo("还没有数据：服务器尚未运行过。")
         return
+    try:
+        _account(path)
+    except sqlite3.Error as error:
+        console.fail(console.trouble(error, path))
+
+
+def _account(path: Path) -> None:
     db = database.connect(path)
     account = invitations.account(db)
     sent = deliveries.counts(db)
@@ -106,8 +97,16 @@ def key(out: Path) -> None:
         click.echo(f"{out} 已经存在，不会覆盖。", err=True)
         sys.exit(1)
     secret, digest = new_key()
-    out.write_text(digest + "\n", encoding="ascii")
+    try:
+        out.write_text(digest + "\n", encoding="ascii")
+    except OSError as error:
+        console.fail(f"无法写入 {out}：{error.strerror}。请换一个可写的位置。")
     click.echo(secret)
+
+
+main.add_command(broker_commands.broker_config)
+main.add_command(broker_commands.revoke)
+main.add_command(upstream_commands.upstream)
 
 
 if __name__ == "__main__":

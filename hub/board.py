@@ -1,6 +1,7 @@
 """What each kiosk should be showing, kept up to date on the broker: settings and slot."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable
 
 from sqlite_utils import Database
@@ -30,10 +31,28 @@ class Board:
             self._windows.setdefault(window.device, window)
         self._now = now
         self._publish = publish
+        self._lock = threading.Lock()
+        self._ended: set[str] = set()
 
     def everything(self) -> None:
         """Publish for all devices, as after a new connection to the broker."""
         self.refresh(self._devices)
+
+    def settled(self, devices: Iterable[str]) -> None:
+        """Note devices whose invitation has ended; `tidy` clears their slots."""
+        with self._lock:
+            self._ended.update(devices)
+
+    def tidy(self) -> None:
+        """Publish for those whose invitation has ended since the last call, once for each.
+
+        Nobody waits for it: the kiosk knows what it has ended. It keeps what is retained on
+        the broker from outliving the citizen by more than a moment.
+        """
+        with self._lock:
+            ended, self._ended = self._ended, set()
+        if ended:
+            self.refresh(ended, settings=False)
 
     def refresh(self, devices: Iterable[str], *, settings: bool = True) -> None:
         """Publish what these devices should show.

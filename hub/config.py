@@ -1,5 +1,6 @@
 """The hub's one configuration file (TOML): every key, its unit and what holds without it."""
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from protocol import strict
+from protocol.certificates import HUB
 from protocol.errors import TopicError
 from protocol.messages import Name, Part, Staff, Window
 from protocol.topics import name
@@ -27,11 +29,25 @@ class ApiConfig(Part, frozen=True, kw_only=True):
 
 
 class BrokerConfig(Part, frozen=True, kw_only=True):
-    """The MQTT broker; `embedded` runs one inside the hub, for trials, on loopback."""
+    """The MQTT broker; `embedded` runs one inside the hub, for trials, on loopback.
+
+    With `tls` the hub shows `certificate` and believes what `ca` (the root) has signed.
+    `device_ca`, `crl` and `kick_*` are for the broker that `broker-config` writes.
+    """
 
     embedded: bool = True
     host: str = "127.0.0.1"
     port: Port = 1883
+    tls: bool = False
+    insecure: bool = False
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    device_ca: str = ""
+    crl: str = ""
+    crl_alarm_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 14
+    kick_port: Port = 1884
+    kick_password: str = ""
 
 
 class UpstreamConfig(Part, frozen=True, kw_only=True):
@@ -72,8 +88,11 @@ class HubConfig(Part, frozen=True, kw_only=True):
     windows: tuple[WindowConfig, ...] = ()
 
 
-def load(path: Path) -> HubConfig:
-    """Read and check the file; raises `ConfigError` with all its faults at once."""
+def load(path: Path, *, files: bool = True) -> HubConfig:
+    """Read and check the file; raises `ConfigError` with all its faults at once.
+
+    `files` False: what it names need not be there yet.
+    """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,7 +103,8 @@ def load(path: Path) -> HubConfig:
         config = strict.convert(data, HubConfig)
     except strict.Faults as error:
         raise ConfigError(_list(path, error.faults)) from error
-    faults = _across(config, path.parent)
+    faults = [*_names(config), *_transport(config.broker)]
+    faults += _files(config, path.parent) if files else []
     if faults:
         raise ConfigError(_list(path, tuple(faults)))
     return config
@@ -92,11 +112,6 @@ def load(path: Path) -> HubConfig:
 
 def _list(path: Path, faults: tuple[strict.Fault, ...]) -> str:
     return "\n".join(f"{path}：{fault.place}：{fault.message}" for fault in faults)
-
-
-def _across(config: HubConfig, base: Path) -> list[strict.Fault]:
-    """What no single key can show: names that stand twice, files that are not there."""
-    return [*_names(config), *_files(config, base)]
 
 
 def _names(config: HubConfig) -> list[strict.Fault]:
@@ -108,6 +123,11 @@ def _names(config: HubConfig) -> list[strict.Fault]:
             name(text)
         except TopicError as error:
             faults.append(strict.Fault(place, str(error)))
+    faults += [
+        strict.Fault(f"devices[{index}].name", f"不能以“{HUB}”开头：那是大厅服务器的名称")
+        for index, device in enumerate(config.devices, 1)
+        if device.name.startswith(HUB)
+    ]
     known = {device.name for device in config.devices}
     if len(known) < len(config.devices):
         faults.append(strict.Fault("devices", "有两台设备用了同一个名称"))
@@ -118,12 +138,43 @@ def _names(config: HubConfig) -> list[strict.Fault]:
         for index, window in enumerate(config.windows, 1)
         if window.device not in known
     ]
-    faults += [
-        strict.Fault(f"windows[{index}].name", "窗口名称不能含有“/”：接口地址里要写它")
-        for index, window in enumerate(config.windows, 1)
-        if "/" in window.name
-    ]
     return faults
+
+
+def _transport(broker: BrokerConfig) -> list[strict.Fault]:
+    """Encrypted with all it takes, or plain on loopback, or plain because somebody says so."""
+    if not broker.tls:
+        if broker.insecure or is_loopback(broker.host):
+            return []
+        return [
+            strict.Fault(
+                "broker.tls",
+                f"{broker.host} 不是本机，须加密连接：请设 tls = true 并填写证书；"
+                "确实要用明文（只限隔离网段内试用），请写明 insecure = true",
+            )
+        ]
+    faults = [
+        strict.Fault(f"broker.{name}", "缺少此项：tls = true 时须填写文件名")
+        for name in ("ca", "certificate", "key")
+        if not getattr(broker, name)
+    ]
+    if broker.embedded:
+        faults.append(
+            strict.Fault(
+                "broker.tls", "内置消息服务不支持 TLS：请设 embedded = false，另装 mosquitto"
+            )
+        )
+    if broker.crl and not broker.device_ca:
+        faults.append(strict.Fault("broker.device_ca", "缺少此项：核对吊销列表要用它"))
+    return faults
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and no wire lies between."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _files(config: HubConfig, base: Path) -> list[strict.Fault]:
@@ -133,6 +184,11 @@ def _files(config: HubConfig, base: Path) -> list[strict.Fault]:
     ]
     named += [
         (f"api.key_files[{index}]", file) for index, file in enumerate(config.api.key_files, 1)
+    ]
+    named += [
+        (f"broker.{name}", file)
+        for name in ("ca", "certificate", "key", "device_ca", "crl", "kick_password")
+        if (file := getattr(config.broker, name))
     ]
     return [
         strict.Fault(place, f"找不到文件 {file}")

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from hub.config import WindowConfig
 from hub.rules.case import Case
-from hub.store import cases, invitations, pauses
+from hub.store import cases, deliveries, invitations, pauses
 from hub.store.vault import Vault
 from hub.store.writer import Job, Writer
 from protocol.identifiers import identifier
@@ -39,6 +39,12 @@ class UnknownCase(DeskError):
     """The case was not registered before."""
 
     code = "unknown_case"
+
+
+class CaseFixed(DeskError):
+    """The citizen was shown another matter; it cannot be changed under their rating."""
+
+    code = "case_fixed"
 
 
 class AlreadyRated(DeskError):
@@ -112,6 +118,21 @@ def _status(kept: invitations.Kept) -> Status:
     )
 
 
+def _keep(db: Database, vault: Vault, case: Case, now: int) -> bool:
+    """Keep a case, but never another matter than the one that a citizen was asked about."""
+    matter = cases.matter(db, case.serial, case.service_number)
+    if matter not in (None, case.matter) and invitations.of_case(
+        db, case.serial, case.service_number
+    ):
+        raise CaseFixed(
+            f"办件 {case.serial}/{case.service_number} 已按事项“{matter}”邀请群众评价，"
+            "事项名称不能再改；其他信息可以更正"
+        )
+    new = cases.put(db, vault, case, now)
+    deliveries.again(db, case.serial, case.service_number, now)
+    return new
+
+
 def _running(
     db: Database, device: str, serial: str, service_number: int, now: int
 ) -> invitations.Kept | None:
@@ -121,9 +142,15 @@ def _running(
     for kept in invitations.of_case(db, serial, service_number):
         if kept.outcome is not None:
             continue
+        left_ms = kept.issued_at + kept.ttl_ms - now
+        if left_ms <= 0:
+            continue  # nobody can tap it any more; if somebody did, the first to arrive counts
         if kept.device != device:
-            raise OpenElsewhere(f"办件 {serial}/{service_number} 正在另一台评价器上评价")
-        if kept.withdraw_at is None and now < kept.issued_at + kept.ttl_ms:
+            raise OpenElsewhere(
+                f"办件 {serial}/{service_number} 正在{kept.invitation.window.name}评价，"
+                f"请等它结束，最迟 {left_ms // 1000 + 1} 秒后可以重新邀请"
+            )
+        if kept.withdraw_at is None:
             return kept
     return None
 
@@ -173,8 +200,12 @@ class Desk:
         return await asyncio.wrap_future(future)
 
     async def put_case(self, case: Case) -> bool:
-        """Keep a case or its newer version; True if it was new."""
-        return await self._do(lambda db: cases.put(db, self._vault, case, self._now()))
+        """Keep a case or its newer version; True if it was new.
+
+        A newer version puts right what the city may have refused: it is sent again. Raises
+        `CaseFixed` where it would change the matter under an invitation.
+        """
+        return await self._do(lambda db: _keep(db, self._vault, case, self._now()))
 
     async def case(self, serial: str, service_number: int) -> CaseStatus | None:
         """Return how a service stands, or None if it is not known."""
@@ -208,7 +239,8 @@ class Desk:
         The same request again while its invitation is still running returns that one, so a
         window system may safely repeat a call whose answer it lost. `staff` None = the clerk
         who is signed on; `case` is registered in the same commit. Raises `UnknownWindow`,
-        `UnknownCase`, `AlreadyRated`, `OpenElsewhere`, `WindowPaused`, `NobodySignedOn`.
+        `UnknownCase`, `CaseFixed`, `AlreadyRated`, `OpenElsewhere`, `WindowPaused`,
+        `NobodySignedOn`.
         """
         window = self._window(window_name)
         clerk = staff or window.staff
@@ -219,7 +251,7 @@ class Desk:
             if pauses.reason(db, window.name) is not None:
                 raise WindowPaused(f"{window_name}已暂停服务，恢复后才能邀请评价")
             if case is not None:
-                cases.put(db, self._vault, case, self._now())
+                _keep(db, self._vault, case, self._now())
             matter = cases.matter(db, serial, service_number)
             if matter is None:
                 raise UnknownCase(f"办件 {serial}/{service_number} 尚未登记，请先登记办件")

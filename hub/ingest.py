@@ -101,7 +101,8 @@ class Ingest:
                 device=kept.device,
                 ttl_ms=kept.ttl_ms,
                 outcome_id=kept.outcome_id,
-                outcome=kept.outcome,
+                held=kept.outcome_id == outcome.id
+                and ledger.holds(db, outcome.device, outcome.seq, jws),
                 case_rated=isinstance(outcome, Rated)
                 and invitations.rated(db, kept.serial, kept.service_number),
             )

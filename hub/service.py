@@ -1,38 +1,44 @@
 """The composition root of the hub: wires store, links, desk, web and the way to the city."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.board import Board
 from hub.config import ApiConfig, ConfigError, HubConfig
 from hub.desk import Desk
+from hub.gate import context, kicker, papers
+from hub.guard import Guard
 from hub.ingest import UNKNOWN_DEVICE, Ingest
+from hub.keys import public_keys, remembered
 from hub.link.broker import EmbeddedBroker
 from hub.link.client import HubLink
 from hub.presence import Presence
-from hub.store import database, vault
+from hub.store import cases, database, vault
 from hub.store.writer import Writer
 from hub.upstream.dialects import Plain
 from hub.upstream.forwarder import Forwarder
 from hub.web import app as web
 from hub.web.values import Health
-from protocol import wire
-from protocol.errors import ProtocolError
-from protocol.messages import Receipt, State
+from protocol import signing, wire
+from protocol.errors import ProtocolError, SignatureInvalid
+from protocol.messages import Rated, Receipt, State
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
+
+REVOKED = "revoked"
+"""The cause of refusal of whatever a revoked device signs."""
+
+TIDY_S = 0.25
+"""How often the slots of ended invitations are cleared on the broker."""
 
 
 def epoch_ms() -> int:
@@ -43,25 +49,6 @@ def epoch_ms() -> int:
 def monotonic_ms() -> int:
     """Milliseconds of the clock that never jumps."""
     return time.monotonic_ns() // 1_000_000
-
-
-def public_keys(config: HubConfig, base: Path) -> dict[str, ec.EllipticCurvePublicKey]:
-    """Read the devices' public keys; raises `ConfigError` naming every unusable file."""
-    keys, faults = {}, []
-    for device in config.devices:
-        path = base / device.public_key
-        try:
-            key = serialization.load_pem_public_key(path.read_bytes())
-        except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            faults.append(f"{path}：不是公钥文件（PEM）：{error}")
-            continue
-        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-            keys[device.name] = key
-        else:
-            faults.append(f"{path}：不是 P-256 公钥")
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return keys
 
 
 def listen(api: ApiConfig) -> socket.socket:
@@ -88,7 +75,9 @@ class Hub:
         self._keys = public_keys(config, base)
         db = database.connect(self._path)
         database.migrate(db)
-        self._vault = vault.load_or_create(state / "citizens.key")
+        database.check_guards(db)
+        self._past_keys = remembered(db, self._keys, epoch_ms())
+        self._vault = vault.load_or_create(state / "citizens.key", needed=cases.any_kept(db))
         self._writer = Writer(db)
         self._presence = Presence(monotonic_ms)
         self._link = HubLink(
@@ -96,14 +85,23 @@ class Hub:
             config.broker.host,
             config.broker.port,
             receive=self._receive,
-            connected=lambda: self._board.everything(),  # noqa: PLW0108 - the board comes next
+            connected=self._connected,
             rng=random.Random(),  # noqa: S311 - jitter
+            tls=context(config, base),
+        )
+        kicks = kicker(config, base)
+        self._guard = Guard(
+            self._path,
+            self._keys,
+            papers(config, base),
+            dismiss=self._dismiss,
+            kick=None if kicks is None else kicks.kick,
         )
         self._board = Board(
             self._writer,
             config,
             now=epoch_ms,
-            publish=lambda device, leaf, data: self._link.publish(device, leaf, data, retain=True),
+            publish=self._show,
         )
         self._ingest = Ingest(
             self._writer,
@@ -138,10 +136,16 @@ class Hub:
                     broker = starting
                 self._writer.start()
                 self._start_forwarder()
+                await asyncio.to_thread(self._guard.start)
                 self._link.start()
+                tidying = asyncio.create_task(self._tidy())
                 log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
-                await _serve(server, port, stop)
+                try:
+                    await _serve(server, port, stop)
+                finally:
+                    tidying.cancel()
         finally:
+            await asyncio.to_thread(self._guard.stop)
             await asyncio.to_thread(self._link.stop)
             if self._forwarder is not None:
                 await self._forwarder.stop()
@@ -155,7 +159,7 @@ class Hub:
             self._desk,
             self._config.api,
             self._base,
-            presence=self._presence.online,
+            presence=self._online,
             health=self._health,
         )
         return _Server(
@@ -178,6 +182,7 @@ class Hub:
             self._writer,
             self._vault,
             Plain(upstream.url, timeout_s=upstream.timeout_s),
+            verify=self._verify,
             now=epoch_ms,
             random=random.Random(),  # noqa: S311 - jitter
             parallel=upstream.parallel,
@@ -185,22 +190,59 @@ class Hub:
         )
         self._forwarder.start()
 
+    def _verify(self, device: str, jws: bytes) -> Rated:
+        """Return the rating in the ledger that a device signed, with a key it has or had."""
+        for key in self._past_keys.get(device, ()):
+            with contextlib.suppress(SignatureInvalid):
+                outcome = signing.verify(jws, device, key)
+                if isinstance(outcome, Rated):
+                    return outcome
+        raise SignatureInvalid(f"no key of {device} fits")
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            self._board.tidy()
+
     def _poke(self) -> None:
         if self._forwarder is not None:
             self._forwarder.poke()
 
     def _settled(self, devices: set[str]) -> None:
-        self._board.refresh(devices, settings=False)
+        self._board.settled(devices)
         self._poke()
 
+    def _connected(self) -> None:
+        self._board.everything()
+        for device in self._guard.all_revoked():
+            self._dismiss(device)
+
+    def _show(self, device: str, leaf: Leaf, data: bytes) -> None:
+        if not self._guard.revoked(device):
+            self._link.publish(device, leaf, data, retain=True)
+
+    def _dismiss(self, device: str) -> None:
+        """Take back what the broker retains for a revoked device."""
+        for leaf in (Leaf.INVITATION, Leaf.SETTINGS):
+            self._link.publish(device, leaf, b"", retain=True)
+
+    def _online(self, device: str) -> bool:
+        return self._presence.online(device) and not self._guard.revoked(device)
+
     def _acknowledge(self, device: str, receipt: Receipt) -> None:
-        self._link.publish(device, Leaf.RECEIPT, wire.encode(receipt))
+        # QoS 0: a receipt that is lost is asked for again, and a PUBACK for each is a fifth of
+        # the hub's work when many kiosks come back at once.
+        self._link.publish(device, Leaf.RECEIPT, wire.encode(receipt), qos=0)
 
     def _receive(self, device: str, leaf: Leaf, payload: bytes, retained: bool) -> None:
         if leaf is Leaf.STATE and retained:
             return  # what was once so says nothing of now
         if device not in self._keys:
             self._ingest.refuse(device, UNKNOWN_DEVICE, payload)
+        elif self._guard.revoked(device):
+            self._guard.heard(device)
+            if leaf is Leaf.RATING:
+                self._ingest.refuse(device, REVOKED, payload)
         elif leaf is Leaf.RATING:
             self._ingest.outcome(device, payload)
         elif leaf is Leaf.SHOWN:
@@ -228,7 +270,8 @@ class Hub:
         reasons = []
         if not self._link.up:
             reasons.append("与消息服务的连接中断，评价器收不到邀请")
-        return Health(ready=not reasons, reasons=tuple(reasons))
+        ready = not reasons and not self._guard.locked_out
+        return Health(ready=ready, reasons=(*reasons, *self._guard.alarms))
 
 
 async def _serve(server: "_Server", port: socket.socket, stop: asyncio.Event) -> None:
@@ -243,7 +286,7 @@ async def _serve(server: "_Server", port: socket.socket, stop: asyncio.Event) ->
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the command decides when to stop."""
 
-    @contextmanager
+    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield

@@ -32,6 +32,9 @@ DEVICE_DAYS = 90
 SERVER_DAYS = 2 * 365
 CRL_DAYS = 30
 
+HUB = "hub-"
+"""How the CN of a hub begins, by which it may speak to all kiosks: none may be called like it."""
+
 BACKDATE = timedelta(days=1)
 """Everything is valid a day early: a kiosk has no clock battery and may be behind."""
 
@@ -52,6 +55,10 @@ class RequestRefused(CertificateError):
     """A certificate request (CSR) that is not this device's, or not one of ours."""
 
     cause = "request"
+
+
+class WrongDevice(RequestRefused):
+    """A proper request, but of another device."""
 
 
 class Purpose(StrEnum):
@@ -163,7 +170,7 @@ def check_request(csr_pem: bytes, device: str) -> ec.EllipticCurvePublicKey:
 
     Only the key is taken from it; hall, purpose and lifetime are for the CA to say.
     Raises `RequestRefused`: not a request, a key other than P-256, not signed with that very
-    key, or another name than CN = `device`.
+    key; `WrongDevice`: another subject than CN = `device`.
     """
     if len(csr_pem) > REQUEST_LIMIT:
         raise RequestRefused("证书申请过长，不是评价器发出的：请检查连接的是不是评价器")
@@ -172,17 +179,14 @@ def check_request(csr_pem: bytes, device: str) -> ec.EllipticCurvePublicKey:
         key = csr.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
             raise RequestRefused("证书申请的密钥不是 P-256：请在评价器上重新生成密钥后再试")
-        genuine = csr.is_signature_valid
+        if not csr.is_signature_valid:
+            raise RequestRefused("证书申请的签名不对，传输中可能有误：请在评价器上重新执行入网")
         subject = list(csr.subject)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise RequestRefused("证书申请无法识别：请在评价器上重新执行入网") from error
-    if not genuine:
-        raise RequestRefused("证书申请的签名不对，传输中可能有误：请在评价器上重新执行入网")
     if [(part.oid, part.value) for part in subject] != [(NameOID.COMMON_NAME, device)]:
         named = "、".join(str(part.value)[:40] for part in subject) or "（空）"
-        raise RequestRefused(
-            f"证书申请里的名称是“{named}”，不是“{device}”：请核对接的是哪一台评价器"
-        )
+        raise WrongDevice(f"证书申请里的名称是“{named}”，不是“{device}”：请核对接的是哪一台评价器")
     return key
 
 

@@ -20,7 +20,10 @@ _PLAIN = rf"^[^\x00-\x1f{_MARKS}]*(?![\s\S])"
 # The same, but a line feed may stand in a citizen's own words.
 _UNSEEN = rf"\x00-\x09\x0b-\x1f{_MARKS}"
 _LINES = rf"^[^{_UNSEEN}]*(?![\s\S])"
-_WORD = rf"^[^\s/?#%\\\x00-\x1f{_MARKS}]*(?![\s\S])"
+# What stands in an address: no sign that means something there, and neither "." nor "..".
+_NO_DOTS = r"(?!\.{1,2}(?![\s\S]))"
+_WORD = rf"^{_NO_DOTS}[^\s/?#%\\\x00-\x1f{_MARKS}]*(?![\s\S])"
+_SEGMENT = rf"^{_NO_DOTS}[^/\x00-\x1f{_MARKS}]*(?![\s\S])"
 _NOT_COMMENT = re.compile(rf"[{_UNSEEN}\ud800-\udfff]")
 
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?![\s\S])")]
@@ -29,6 +32,8 @@ ServiceNumber = Annotated[int, Meta(ge=1, le=99)]
 Matter = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 Label = Annotated[str, Meta(max_length=40, pattern=_PLAIN)]
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN)]
+WindowName = Annotated[str, Meta(min_length=1, max_length=40, pattern=_SEGMENT)]
+PlainText = Annotated[str, Meta(min_length=1, max_length=100, pattern=_PLAIN)]
 Comment = Annotated[str, Meta(max_length=150, pattern=_LINES)]
 Level = Literal[1, 2, 3, 4, 5]
 ReasonCode = Annotated[str, Meta(pattern=r"^[1-5][0-9]{2}(?![\s\S])")]
@@ -81,7 +86,7 @@ class Staff(Part, frozen=True, kw_only=True):
 class Window(Part, frozen=True, kw_only=True):
     """The counter (窗口): `name` is what is painted above it, `label` what is done there."""
 
-    name: Name
+    name: WindowName
     label: Label = ""
 
 

@@ -1,4 +1,4 @@
-"""The IT desk: identities, enrolment by cable, boot media, labels. Imports `protocol` only.
+"""The IT desk: identities of kiosks and hubs, enrolment by cable, labels.
 
-Still empty: the authority and the enrolment conversation move in here.
+Imports `protocol` only. `authority` signs, `register` remembers; the commands are in `__main__`.
 """

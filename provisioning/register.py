@@ -8,7 +8,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from sqlite_utils import Database, Migrations
@@ -71,6 +73,11 @@ def m001_register(db: Database) -> None:
         db.execute(statement)
 
 
+def milliseconds(moment: datetime) -> int:
+    """Return a moment, which has a time zone, as the register keeps it."""
+    return int(moment.timestamp() * 1000)
+
+
 class Entry(Struct, frozen=True):
     """A certificate as the register knows it; `revoked_at` is None while it holds."""
 
@@ -83,7 +90,7 @@ class Entry(Struct, frozen=True):
     not_before: int
     not_after: int
     revoked_at: int | None = None
-    superseded: bool = False
+    superseded: int = 0  # 1 = another machine took over the name
     reason: str = ""
 
 
@@ -208,6 +215,14 @@ class Register:
         """Return all certificates of a device (or server), oldest first."""
         return self._entries("WHERE name = ? AND purpose = ?", (name, purpose))
 
+    def holding(self, device: str, at: int) -> list[Entry]:
+        """Return the certificates that a device may use at `at`, oldest first."""
+        return [
+            entry
+            for entry in self.of_name(device)
+            if entry.revoked_at is None and at < entry.not_after
+        ]
+
     def of_key(self, key_digest: bytes) -> list[Entry]:
         """Return all certificates of one key, oldest first."""
         return self._entries("WHERE key_digest = ?", (key_digest,))
@@ -223,8 +238,8 @@ class Register:
             " ORDER BY certificates.rowid",
             values,
         )
-        return [Entry(*row[:-2], superseded=bool(row[-2]), reason=row[-1]) for row in rows]
+        return [Entry(*row) for row in rows]
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(query, values).fetchall()

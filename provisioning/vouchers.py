@@ -1,55 +1,86 @@
-"""Vouchers: the right to one certificate, for one device, for some hours, once."""
+"""Vouchers: the right to one certificate, for one device of one hall, for some hours, once."""
 
 import hashlib
 import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from provisioning.register import Voucher
+from protocol import topics
+from protocol.certificates import HUB
+from provisioning.errors import Refused, VoucherExpired, VoucherUnknown, VoucherUsed
+from provisioning.register import Register, Voucher, milliseconds
 
 BYTES = 16
 """A voucher is a random number of 128 bits: nobody guesses one."""
 
-
-class VoucherError(Exception):
-    """A voucher that opens nothing; the text says what to do, in Chinese."""
-
-
-class VoucherUnknown(VoucherError):
-    """Never made by this authority, or mistyped."""
+HOURS = 24
+"""How long a voucher lives unless told otherwise."""
 
 
-class VoucherUsed(VoucherError):
-    """It has had its one certificate."""
+def new(
+    register: Register,
+    device: str,
+    hall: str,
+    now: datetime,
+    *,
+    hours: int = HOURS,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+) -> str:
+    """Return a new voucher: eight groups of four hexadecimal digits.
+
+    Only its digest is kept, so it can be shown this once only. Raises `TopicError` for a name
+    that cannot be used, `Refused` for a hub's name or one that another hall has.
+    """
+    check_name(device)
+    topics.name(hall)
+    secret = random_bytes(BYTES).hex()
+    at = milliseconds(now)
+    expires_at = milliseconds(now + timedelta(hours=hours))
+    with register.writing():
+        check_hall(register, device, hall, at)
+        register.add_voucher(digest(secret), Voucher(device, hall, expires_at), at)
+    return "-".join(re.findall("....", secret))
 
 
-class VoucherExpired(VoucherError):
-    """Its time is over, or the device was revoked since it was made."""
+def check(voucher: Voucher | None, at: int) -> Voucher:
+    """Return the voucher if it may be used at `at` (milliseconds); else raise `VoucherError`."""
+    if voucher is None:
+        raise VoucherUnknown("没有这张入网凭证：请核对是否抄错，或用 voucher 命令重新开具")
+    if voucher.used_for is not None:
+        raise VoucherUsed(f"{voucher.device} 的这张入网凭证已经用过：请用 voucher 命令重新开具")
+    if voucher.cancelled_at is not None:
+        raise VoucherExpired(
+            f"{voucher.device} 已被吊销，之前的入网凭证随之作废：确需入网请重新开具"
+        )
+    if at >= voucher.expires_at:
+        raise VoucherExpired(f"{voucher.device} 的这张入网凭证已过期：请用 voucher 命令重新开具")
+    return voucher
 
 
-class VoucherForAnother(VoucherError):
-    """It is for another device than the one that shows it."""
+def check_name(device: str) -> None:
+    """Raise `TopicError` or `Refused` for a name that no kiosk may have."""
+    if topics.name(device).startswith(HUB):
+        raise Refused(
+            f"“{HUB}”开头的名称只给大厅服务器：评价器请换一个名称；"
+            "服务器的身份用 pingyi-provision server-certificate 签发"
+        )
 
 
-def text(random: bytes) -> str:
-    """Return a voucher as it is shown and typed: eight groups of four hexadecimal digits."""
-    return "-".join(re.findall("....", random.hex()))
+def check_hall(register: Register, device: str, hall: str, at: int) -> None:
+    """Raise `Refused` if the device holds a certificate for another hall.
+
+    Brokers know a device by its name alone: the same name in two halls could speak in both.
+    """
+    for entry in register.holding(device, at):
+        if entry.hall != hall:
+            raise Refused(
+                f"{device} 已在大厅 {entry.hall} 入网：请换一个名称，"
+                f"或先执行 pingyi-provision revoke {device}"
+            )
 
 
 def digest(voucher: str) -> bytes:
     """Return what the register keeps of a voucher; dashes, blanks and case do not matter."""
     plain = re.sub(r"[\s-]", "", voucher).lower()
-    return hashlib.sha256(plain.encode()).digest()
-
-
-def check(voucher: Voucher | None, now: int) -> Voucher:
-    """Return the voucher if it may be used at `now` (milliseconds); else raise `VoucherError`."""
-    if voucher is None:
-        raise VoucherUnknown("没有这张入网凭证：请核对是否抄错，或用 voucher 命令重新开具")
-    if voucher.used_for is not None:
-        raise VoucherUsed(f"{voucher.device} 的这张入网凭证已经用过：请用 voucher 命令重新开具一张")
-    if voucher.cancelled_at is not None:
-        raise VoucherExpired(
-            f"{voucher.device} 已被吊销，之前的入网凭证随之作废：确需入网请重新开具"
-        )
-    if now >= voucher.expires_at:
-        raise VoucherExpired(f"{voucher.device} 的这张入网凭证已过期：请用 voucher 命令重新开具")
-    return voucher
+    return hashlib.sha256(plain.encode(errors="replace")).digest()

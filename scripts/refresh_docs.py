@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from device import session
+from device import events, session
 from device.session import Screen, Session
 from hub.web.problems import KINDS
 from protocol import messages, topics, wire
@@ -38,32 +38,32 @@ STAMP = Stamp(boot=BOOT, mono_ms=83_000, offset_ms=1_767_664_720_000, uncertaint
 # ---------------------------------------------------------------- the session's table
 
 
-def _events(now: int, at: Session) -> Iterator[session.Event]:
+def _events(now: int, at: Session) -> Iterator[events.Event]:
     """Everything that can happen, once each way that makes a difference."""
     current = at.invitation.id if at.invitation else CASE.id
     other = msgspec.structs.replace(CASE, id="2" * 32)
-    yield session.Offer(now, other if current == CASE.id else CASE, 600_000)
-    yield session.Offer(now, None)
-    yield session.Tap(now, current, 5)
-    yield session.Tap(now, current, 1)
-    yield session.Choose(now, "510")
-    yield session.Choose(now, "108")
-    yield session.Write(now, "示例")
-    yield session.Submit(now)
-    yield session.Skip(now)
-    yield session.Undo(now)
+    yield events.Offer(now, other if current == CASE.id else CASE, 600_000)
+    yield events.Offer(now, None)
+    yield events.Tap(now, current, 5)
+    yield events.Tap(now, current, 1)
+    yield events.Choose(now, "510")
+    yield events.Choose(now, "108")
+    yield events.Write(now, "示例")
+    yield events.Submit(now)
+    yield events.Skip(now)
+    yield events.Undo(now)
     if at.deadline_ms is not None:
-        yield session.Tick(at.deadline_ms)
-    yield session.Saved(now)
-    yield session.SaveFailed(now)
-    yield session.Recovered(now)
-    yield session.Pause(now, "休息")
-    yield session.Pause(now, None)
+        yield events.Tick(at.deadline_ms)
+    yield events.Saved(now, at.revision)
+    yield events.SaveFailed(now)
+    yield events.Recovered(now)
+    yield events.Pause(now, "休息")
+    yield events.Pause(now, None)
 
 
-def edges() -> dict[tuple[Screen, type[session.Event]], set[Screen]]:
+def edges() -> dict[tuple[Screen, type[events.Event]], set[Screen]]:
     """Walk from the idle screen; return where each pair of the table was seen to lead."""
-    found: dict[tuple[Screen, type[session.Event]], set[Screen]] = defaultdict(set)
+    found: dict[tuple[Screen, type[events.Event]], set[Screen]] = defaultdict(set)
     now = 1_000
     reached: dict[str, Session] = {"": Session()}
     known: set[str] = set()
@@ -89,7 +89,9 @@ def _shape(at: Session) -> str:
     """Name what of a session decides where it can go next."""
     draft = at.draft and (at.draft.level, bool(at.draft.reasons), bool(at.draft.comment))
     held = at.waiting and bool(at.waiting.invitation)
-    return repr((at.screen, draft, at.kept, held, bool(at.pause), bool(at.invitation)))
+    unsaved = at.draft and at.draft.revision > at.saved
+    waits = (held, bool(at.pause), at.submitted)
+    return repr((at.screen, draft, at.kept, unsaved, waits, bool(at.invitation)))
 
 
 def diagram() -> str:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from device.session import Draft
+from device.events import Draft
 from device.ui import faces, frame, theme
 from device.ui.controls import CHOSEN, COMMENT_LIMIT, OFF, OUTLINE, PLAIN, PRIMARY, Field, worded
 from device.ui.hands import Hands

@@ -1,6 +1,5 @@
 """What a finger can press, and the field for the citizen's own words."""
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,10 +11,9 @@ from kivy.uix.widget import Widget
 from device.ui import theme
 from device.ui.sheet import Box, Sheet, rounded
 from device.ui.theme import Colour
+from protocol.messages import readable
 
 COMMENT_LIMIT = 150
-# What `protocol` refuses in a comment; none of it can be seen, so nothing is lost to a reader.
-_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class Look(NamedTuple):
@@ -131,6 +129,8 @@ class Field(TextInput):
     citizen's words to the next.
     """
 
+    scroll_y: Any  # Kivy's own, in pixels
+
     def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
         super().__init__(
             multiline=True,
@@ -161,7 +161,7 @@ class Field(TextInput):
     def insert_text(self, substring: str, from_undo: bool = False) -> None:
         """Take what is typed, up to the limit and without unseen signs."""
         room = COMMENT_LIMIT - len(self.text) + len(self.selection_text)
-        super().insert_text(_UNSEEN.sub("", substring)[: max(0, room)], from_undo=from_undo)
+        super().insert_text(readable(substring)[: max(0, room)], from_undo=from_undo)
 
     def copy(self, data: str = "") -> None:
         """Refuse: see the class."""
@@ -174,17 +174,37 @@ class Field(TextInput):
         """Refuse: see the class."""
 
     def lay(self, box: tuple[int, int, int, int]) -> None:
-        """Take this place (pixels), and show what is written at once, not a frame later."""
-        self.pos, self.size = box[:2], box[2:]
+        """Take this place (pixels), and show what is written at once, not a frame later.
+
+        Only whole lines are seen, and the one that is being written is among them.
+        """
+        left, bottom, wide, high = box
+        self.size = wide, high
+        self._refresh_text_from_property()
+        edges = self.padding[1] + self.padding[3]
+        spare = int(max(0, high - edges) % self._step) if high - edges >= self._step else 0
+        self.pos, self.size = (left, bottom + spare // 2), (wide, high - spare)
         self._refresh_text_from_property()
         self._refresh_hint_text()
+        self._adjust_viewport(*self.cursor)
         self._update_graphics()
+
+    @property
+    def _step(self) -> float:
+        """How far one line is below the other, in pixels."""
+        return float(self.line_height + self.line_spacing)
 
     def on_touch_down(self, touch: Any) -> bool:
         """Take a finger; a middle button would paste what another program has selected."""
         if getattr(touch, "button", "left") != "left":
             return False
         return bool(super().on_touch_down(touch))
+
+    def on_touch_up(self, touch: Any) -> bool:
+        """Let go of a finger; what it has scrolled comes to rest on a whole line."""
+        taken = bool(super().on_touch_up(touch))
+        self.scroll_y = round(self.scroll_y / self._step) * self._step
+        return taken
 
     def _tell(self, _: Any, text: str) -> None:
         if self.alive:

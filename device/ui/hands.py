@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from device.session import Choose, Event, Skip, Submit, Tap, Undo, Write
+from device.events import Choose, Event, Skip, Submit, Tap, Undo, Write
 
 
 class Hands:

@@ -8,7 +8,8 @@ from kivy.animation import Animation
 from kivy.graphics import Color, Rectangle
 from kivy.uix.floatlayout import FloatLayout
 
-from device.session import Event, Screen
+from device.events import Event
+from device.session import Screen
 from device.ui import answers, idle, invitation, notices, theme
 from device.ui.hands import Hands
 from device.ui.sheet import Sheet

@@ -8,7 +8,7 @@ from kivy.core.window import Window
 
 from device.assembly import Kiosk, monotonic_ms
 from device.driver import Driver
-from device.session import Event
+from device.events import Event
 from device.ui import fonts
 from device.ui.app import KioskApp
 from device.ui.screen import KioskScreen

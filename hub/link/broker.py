@@ -1,7 +1,7 @@
 """The embedded broker (amqtt), for trials and demos: on loopback, in a thread of its own.
 
-It is dumb transport like any other; what it cannot do (certificates, per-device rights,
-keeping retained messages over a restart) is done by mosquitto in production.
+It is dumb transport like any other. What it cannot do, and says when it starts, is done by
+mosquitto in production.
 """
 
 import asyncio
@@ -12,6 +12,12 @@ from amqtt.broker import Broker
 from amqtt.errors import AMQTTError
 
 log = logging.getLogger(__name__)
+
+CANNOT = (
+    "note=内置消息服务只供试用：不加密，不验证评价器身份，不区分各台权限，"
+    "不能断开已吊销的评价器，不限制连接数；正式使用请改用 mosquitto"
+)
+"""Said at every start, in one line."""
 
 
 class BrokerError(Exception):
@@ -41,11 +47,7 @@ class EmbeddedBroker:
                 f"内置消息服务无法在 {self._host}:{self._port} 启动：{self._error}。"
                 "请检查端口是否被占用，或改用外部 mosquitto（[broker] embedded = false）"
             )
-        log.info(
-            "broker=embedded address=%s:%d note=for-trials-only,no-device-rights",
-            self._host,
-            self._port,
-        )
+        log.warning("broker=embedded address=%s:%d %s", self._host, self._port, CANNOT)
 
     def stop(self) -> None:
         """Stop listening and end the thread."""

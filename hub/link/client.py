@@ -14,6 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from hub.link.mosquitto import hub_user
+from hub.link.tls import MakeContext
 from protocol import topics
 from protocol.errors import TopicError
 from protocol.topics import Leaf
@@ -29,7 +31,8 @@ BACKOFF_CAP_S = 15.0
 class HubLink:
     """One connection, renewed for as long as the hub lives; a new client for each.
 
-    `receive` and `connected` are called in the link's own thread.
+    `receive` and `connected` are called in the link's own thread. `tls` makes the context of
+    each connection; without it the connection is plain, for trials on loopback.
     """
 
     def __init__(
@@ -41,8 +44,10 @@ class HubLink:
         receive: Receive,
         connected: Callable[[], None],
         rng: random.Random,
+        tls: MakeContext | None = None,
     ) -> None:
         self._hall = hall
+        self._tls = tls
         self._address = (host, port)
         self._receive = receive
         self._connected = connected
@@ -50,6 +55,7 @@ class HubLink:
         self._stop = threading.Event()
         self._client: Client | None = None
         self._up = False
+        self._told = ""
         self._thread = threading.Thread(target=self._run, name="hub-link", daemon=True)
 
     @property
@@ -70,24 +76,27 @@ class HubLink:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
-    def publish(self, device: str, leaf: Leaf, payload: bytes, *, retain: bool = False) -> None:
+    def publish(
+        self, device: str, leaf: Leaf, payload: bytes, *, retain: bool = False, qos: int = 1
+    ) -> None:
         """Send, if connected; otherwise drop: it is said again after the next connection."""
         client = self._client
         if client is not None and self._up:
-            client.publish(topics.topic(self._hall, device, leaf), payload, qos=1, retain=retain)
+            client.publish(topics.topic(self._hall, device, leaf), payload, qos=qos, retain=retain)
 
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            client = self._client = self._new_client()
             try:
+                client = self._client = self._new_client()
                 client.connect(*self._address, keepalive=20)
                 if self._stop.is_set():
                     return
                 client.loop_forever()
+                if not self._up:
+                    self._tell("closed-the-door", "certificate revoked or expired?")
             except OSError as error:
-                if failures == 0:
-                    log.warning("broker=unreachable address=%s:%d error=%s", *self._address, error)
+                self._tell("unreachable", error)
             failures = 1 if self._up else failures + 1
             if self._up and not self._stop.is_set():
                 log.warning("broker=lost")
@@ -96,13 +105,21 @@ class HubLink:
                 self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30)))
             )
 
+    def _tell(self, problem: str, why: object) -> None:
+        """Log why there is no connection: once, until there was one or another reason."""
+        if problem != self._told and not self._stop.is_set():
+            log.warning("broker=%s address=%s:%d error=%s", problem, *self._address, why)
+            self._told = problem
+
     def _new_client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"hub-{self._hall}",
+            client_id=hub_user(self._hall),
             reconnect_on_failure=False,
         )
-        client.username_pw_set(f"hub-{self._hall}")
+        client.username_pw_set(hub_user(self._hall))
+        if self._tls is not None:
+            client.tls_set_context(self._tls())
         client.max_inflight_messages_set(1000)
         client.max_queued_messages_set(20_000)
         client.on_socket_open = _no_delay
@@ -125,6 +142,7 @@ class HubLink:
             return
         client.subscribe([(pattern, 1) for pattern in topics.hub_subscriptions(self._hall)])
         self._up = True
+        self._told = ""
         log.info("broker=connected address=%s:%d", *self._address)
         try:
             self._connected()

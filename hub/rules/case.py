@@ -3,11 +3,12 @@
 Field lists and code values: the service record of the rating interface (domain page, 3).
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from protocol.messages import Label, Matter, Name, Part, Serial, ServiceNumber
+from protocol.messages import Label, Matter, Name, Part, PlainText, Serial, ServiceNumber
 
 Moment = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?![\s\S])")
@@ -25,7 +26,7 @@ class Person(Part, frozen=True, kw_only=True):
 
     name: Name
     certificate_type: Annotated[str, Meta(pattern=r"^[0-9]{3}(?![\s\S])")] = "111"
-    certificate_number: Annotated[str, Meta(min_length=1, max_length=40)]
+    certificate_number: Name
 
 
 class Applicant(Person, frozen=True, kw_only=True):
@@ -43,8 +44,8 @@ class CaseFacts(Part, frozen=True, kw_only=True):
     task_handle_item: HandleItem = ""
     task_type: Literal["01", "05", "07", "08", "09", "10", "20", "99"]
     status: Literal["1", "2", "3"]
-    org_code: Annotated[str, Meta(min_length=1, max_length=40)]
-    org_name: Annotated[str, Meta(min_length=1, max_length=100)]
+    org_code: Name
+    org_name: PlainText
     area_code: AreaCode
     accepted_at: Moment
     finished_at: Moment | None = None
@@ -59,6 +60,13 @@ class CaseFacts(Part, frozen=True, kw_only=True):
         """A finished case says when; an unfinished one cannot (resultDate, status 3 only)."""
         if (self.status == "3") != (self.finished_at is not None):
             raise ValueError("办结（status 3）的办件必须填写 finished_at，其他状态不得填写")
+        for field in ("accepted_at", "finished_at", "service_time"):
+            moment = getattr(self, field)
+            try:
+                if moment is not None:
+                    datetime.strptime(moment, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - checks only
+            except ValueError:
+                raise ValueError(f"{field}：“{moment}”不是存在的时间") from None
 
 
 class Case(CaseFacts, frozen=True, kw_only=True):

@@ -36,19 +36,22 @@ class Ruling(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """What the hub knows of the invitation that the outcome names."""
+    """What the hub knows of the invitation that the outcome names.
+
+    `held`: these very bytes stand in the ledger, so that they are no news.
+    """
 
     device: str
     ttl_ms: int
     outcome_id: str | None
     case_rated: bool
-    outcome: Ends | None = None
+    held: bool = False
 
 
 def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: PLR0911 - a list of rules
     """Judge an outcome whose signature has been verified.
 
-    What counted is known when it comes again; what was refused is refused again.
+    What counted is known when the same bytes come again; all else for it is refused.
 
     A refused rating never counts, but its device will not answer for that invitation a second
     time, so the hub closes it: as expired if it came late, else as withdrawn.
@@ -56,9 +59,7 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
     if standing is None or standing.device != outcome.device:
         return Ruling(Verdict.FOREIGN)
     if standing.outcome_id is not None:
-        counted = standing.outcome == "rated" or not isinstance(outcome, Rated)
-        known = standing.outcome_id == outcome.id and counted
-        return Ruling(Verdict.KNOWN if known else Verdict.CLOSED)
+        return Ruling(Verdict.KNOWN if standing.held else Verdict.CLOSED)
     if not isinstance(outcome, Rated):
         ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
         return Ruling(Verdict.COUNTS, ends)

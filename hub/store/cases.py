@@ -73,3 +73,8 @@ def matter(db: Database, serial: str, service_number: int) -> str | None:
         (serial, service_number),
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def any_kept(db: Database) -> bool:
+    """Whether there is any case: then the key that sealed it must be there too."""
+    return db.execute("SELECT 1 FROM cases LIMIT 1").fetchone() is not None

@@ -132,7 +132,7 @@ _STATE = (
     # Whose turn it is: the oldest that may go now, and what of its case must go before it.
     "CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'waiting'",
     """
-    CREATE INDEX deliveries_turn ON deliveries (serial, service_number, kind)
+    CREATE INDEX deliveries_turn ON deliveries (serial, id)
     WHERE state = 'waiting'
     """,
     "CREATE INDEX deliveries_set_aside ON deliveries (id) WHERE state = 'set_aside'",
@@ -166,6 +166,17 @@ _STATE = (
     """,
 )
 
+_REVOCATIONS = """
+    CREATE TABLE revocations (
+        id INTEGER PRIMARY KEY,
+        device TEXT NOT NULL,
+        key_digest BLOB NOT NULL,     -- SHA-256 of its SubjectPublicKeyInfo
+        at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        lifted_at INTEGER             -- taken back: it was revoked by mistake
+    ) STRICT
+"""
+
 
 @migrations()
 def m001_ledger(db: Database) -> None:
@@ -179,6 +190,44 @@ def m002_state(db: Database) -> None:
     """Cases, invitations, the way to the city, and what was refused."""
     for statement in _STATE:
         db.execute(statement)
+
+
+@migrations()
+def m003_revocations(db: Database) -> None:
+    """Devices that are not to be believed any more."""
+    db.execute(_REVOCATIONS)
+
+
+@migrations()
+def m004_device_keys(db: Database) -> None:
+    """Public keys, also those that have been replaced since."""
+    db.execute(
+        """
+        CREATE TABLE device_keys (
+            device TEXT NOT NULL,
+            pem TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (device, pem)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+class GuardsMissing(Exception):
+    """Somebody took away what keeps the ledger from being altered."""
+
+
+def check_guards(db: Database) -> None:
+    """Raise `GuardsMissing` unless every trigger of the ledger stands as it was made."""
+    made = {" ".join(sql.split()) for sql in _LEDGER if "CREATE TRIGGER" in sql}
+    there = db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND sql IS NOT NULL")
+    missing = made - {" ".join(str(row[0]).split()) for row in there.fetchall()}
+    if missing:
+        names = "、".join(sorted(sql.split()[2] for sql in missing))
+        raise GuardsMissing(
+            f"台账的防改保护被移除或改动（{names}），数据可能已被篡改。"
+            "请保留现场，不要继续使用这个数据文件，并联系维护人员核查"
+        )
 
 
 def connect(path: Path) -> Database:

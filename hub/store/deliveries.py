@@ -1,23 +1,20 @@
 """What waits for the city, in which order it may go, and what became of it.
 
-Of one serial only one delivery may be under way: the service record of service 1, its rating,
-then service 2 and so on (a rating without its service record is refused; domain page, 3).
-What has been set aside holds up nobody but its own rating.
+Of one serial only one delivery may be under way, first in, first out: a service record is
+queued before its rating can be (a rating without its service record is refused; domain page,
+3). What has been set aside holds up nobody but its own rating.
 """
 
-import base64
-import binascii
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.case import Case
 from hub.store import cases
 from hub.store.vault import Vault
-from protocol import wire
-from protocol.errors import Malformed
-from protocol.messages import Rated
+from protocol.messages import Invitation
 
 Kind = Literal["service", "rating"]
 State = Literal["waiting", "accepted", "set_aside"]
@@ -40,10 +37,16 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Parcel(Struct, frozen=True, kw_only=True):
-    """What a delivery carries; `rated` is there for ratings, with the hub's time of record."""
+    """What a delivery carries.
+
+    For a rating, the bytes that its device signed, the invitation that it answers, and the
+    hub's time of record (ms since 1970).
+    """
 
     case: Case
-    rated: Rated | None = None
+    device: str = ""
+    jws: bytes = b""
+    invitation: Invitation | None = None
     recorded_at: int = 0
 
 
@@ -59,10 +62,7 @@ class Counts(Struct, frozen=True, kw_only=True):
 _IN_TURN = """
     d.state = 'waiting' AND NOT EXISTS (
         SELECT 1 FROM deliveries AS e
-        WHERE e.state = 'waiting' AND e.serial = d.serial
-            AND (e.service_number < d.service_number
-                OR (e.service_number = d.service_number
-                    AND e.kind = 'service' AND d.kind = 'rating'))
+        WHERE e.state = 'waiting' AND e.serial = d.serial AND e.id < d.id
     )
 """
 
@@ -81,6 +81,13 @@ _NEXT = f"""
     WHERE d.next_at > ? AND {_IN_TURN}
     ORDER BY d.next_at LIMIT 1
 """  # noqa: S608 - made of constants
+
+
+_AGAIN = """
+    UPDATE deliveries
+    SET state = 'waiting', attempts = 0, next_at = ?, reason = '', settled_at = NULL
+    WHERE state = 'set_aside'
+"""
 
 
 def queue_rating(db: Database, serial: str, service_number: int, position: int, now: int) -> None:
@@ -119,28 +126,28 @@ def next_at(db: Database, now: int) -> int | None:
 def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
     """Return what a delivery carries, or None if its case or ledger entry is not there.
 
-    Raises `VaultError` (another key) or `WireError` (the ledger's entry is no rating).
+    Raises `VaultError` (another key).
     """
     case = cases.get(db, vault, delivery.serial, delivery.service_number)
     if case is None or delivery.kind == "service":
         return None if case is None else Parcel(case=case)
     row = db.execute(
-        "SELECT body, recorded_at FROM ledger WHERE position = ? AND kind = 'rated'",
+        """
+        SELECT l.device, l.body, l.recorded_at, i.body FROM ledger l
+        JOIN invitations i ON i.id = l.invitation
+        WHERE l.position = ? AND l.kind = 'rated'
+        """,
         (delivery.position,),
     ).fetchone()
     if row is None:
         return None
-    return Parcel(case=case, rated=_rated(bytes(row[0])), recorded_at=int(row[1]))
-
-
-def _rated(jws: bytes) -> Rated:
-    # The signature was verified before the entry was made, and the ledger cannot be altered.
-    try:
-        payload = jws.split(b".")[1]
-        content = base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
-    except (IndexError, binascii.Error) as error:
-        raise Malformed("not a compact JWS") from error
-    return wire.decode(Rated, content)
+    return Parcel(
+        case=case,
+        device=row[0],
+        jws=bytes(row[1]),
+        invitation=msgspec.json.decode(row[3], type=Invitation),
+        recorded_at=int(row[2]),
+    )
 
 
 def accepted(db: Database, delivery_id: int, now: int) -> None:
@@ -191,21 +198,45 @@ def with_its_service(reason: str) -> str:
     return f"办件服务数据未能上报：{reason}" if reason else "办件服务数据未能上报"
 
 
-def again(db: Database, delivery_id: int, now: int) -> None:
-    """Let a record that was set aside try again, once its cause has been put right.
+def again(db: Database, serial: str, service_number: int, now: int) -> int:
+    """Let what was set aside for one service try again, once its cause has been put right.
 
-    A service record and its rating go back together, whichever of them is named.
+    A service record and its rating go back together. Returns how many records that were.
     """
-    db.execute(
+    return db.execute(
+        f"{_AGAIN} AND serial = ? AND service_number = ?", (now, serial, service_number)
+    ).rowcount
+
+
+def all_again(db: Database, now: int) -> int:
+    """Let everything that was set aside try again; returns how many records that were."""
+    return db.execute(_AGAIN, (now,)).rowcount
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A record that the city has not, for whoever has to see to it. Times: ms since 1970."""
+
+    serial: str
+    service_number: int
+    kind: Kind
+    state: State
+    attempts: int
+    reason: str
+    queued_at: int
+
+
+def not_there_yet(db: Database, state: State, limit: int) -> list[Waiting]:
+    """Return the records in a state, those that have been in it longest first."""
+    rows = db.execute(
         """
-        UPDATE deliveries
-        SET state = 'waiting', attempts = 0, next_at = ?, reason = '', settled_at = NULL
-        WHERE state = 'set_aside' AND (serial, service_number) IN (
-            SELECT serial, service_number FROM deliveries WHERE id = ?
-        )
+        SELECT serial, service_number, kind, state, attempts, reason, queued_at FROM deliveries
+        WHERE state = ? ORDER BY id LIMIT ?
         """,
-        (now, delivery_id),
+        (state, limit),
     )
+    return [
+        Waiting(**dict(zip(Waiting.__struct_fields__, row, strict=True))) for row in rows.fetchall()
+    ]
 
 
 def counts(db: Database) -> Counts:

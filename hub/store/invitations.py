@@ -174,34 +174,46 @@ def slot(db: Database, device: str, now: int) -> Slot:
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """How many were invited, and how they ended; `balanced` is promise 3."""
+    """How many were invited, and how they ended, by the ledger; `open` by the invitations.
+
+    `agrees`: the invitations say the same of their outcomes as the ledger.
+    """
 
     invited: int = 0
     rated: int = 0
     expired: int = 0
     withdrawn: int = 0
     open: int = 0
+    agrees: bool = True
 
     @property
     def balanced(self) -> bool:
-        """Whether invited = rated + expired + withdrawn + open."""
-        return self.invited == self.rated + self.expired + self.withdrawn + self.open
+        """Whether invited = rated + expired + withdrawn + open (promise 3)."""
+        ended = self.rated + self.expired + self.withdrawn
+        return self.agrees and self.invited == ended + self.open
 
 
 def account(db: Database, device: str | None = None) -> Account:
-    """Count, independently: what was invited by the ledger, how it ended by the invitations."""
+    """Count the ledger's entries and, apart from them, the invitations (all, or a device's)."""
     where = "" if device is None else " WHERE device = :device"
-    also = " AND device = :device" if device is not None else ""
     values = {"device": device} if device is not None else {}
-    invited = db.conn.execute(
-        f"SELECT count(*) FROM ledger WHERE kind = 'invited'{also}",  # noqa: S608 - constants
-        values,
-    ).fetchone()[0]
-    ended = dict(
+    entered = dict(
+        db.conn.execute(
+            f"SELECT kind, count(*) FROM ledger{where} GROUP BY kind",  # noqa: S608 - constants
+            values,
+        ).fetchall()
+    )
+    derived = dict(
         db.conn.execute(
             "SELECT coalesce(outcome, 'open'), count(*)"  # noqa: S608 - constants
             f" FROM invitations{where} GROUP BY 1",
             values,
         ).fetchall()
     )
-    return Account(invited=invited, **ended)
+    ended = {kind: entered.get(kind, 0) for kind in ("rated", "expired", "withdrawn")}
+    return Account(
+        invited=entered.get("invited", 0),
+        open=derived.get("open", 0),
+        agrees=all(derived.get(kind, 0) == count for kind, count in ended.items()),
+        **ended,
+    )

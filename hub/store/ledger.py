@@ -34,6 +34,14 @@ def append(db: Database, entry: Entry) -> int:
     return cursor.lastrowid
 
 
+def holds(db: Database, device: str, seq: int, body: bytes) -> bool:
+    """Whether these very bytes stand in the ledger under this number of this device."""
+    row = db.conn.execute(
+        "SELECT 1 FROM ledger WHERE device = ? AND seq = ? AND body = ?", (device, seq, body)
+    ).fetchone()
+    return row is not None
+
+
 def missing(db: Database) -> dict[str, int]:
     """Return, per device, how many numbers below its highest have not arrived (if any)."""
     rows = db.execute(

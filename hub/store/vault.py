@@ -33,8 +33,16 @@ class Vault:
             raise VaultError("办件人信息无法解密：密钥不对，或数据被改动") from error
 
 
-def load_or_create(path: Path) -> Vault:
-    """Open the vault whose key is in `path`; a first start makes the key, readable by us alone."""
+def load_or_create(path: Path, *, needed: bool = False) -> Vault:
+    """Open the vault whose key is in `path`; a first start makes the key, readable by us alone.
+
+    `needed`: something is sealed already, so that a new key would be of no use. Raises
+    `VaultError`.
+    """
+    if not path.exists() and needed:
+        raise VaultError(
+            f"找不到密钥文件 {path}，已有的办件人信息无法解密。请从备份恢复这个文件，不要新建"
+        )
     if not path.exists():
         temporary = path.with_suffix(".new")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

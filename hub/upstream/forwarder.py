@@ -22,11 +22,13 @@ from hub.store.vault import Vault, VaultError
 from hub.store.writer import Busy, Job, Stopped, Writer
 from hub.upstream.dialects import Accepted, Answer, Dialect, Refused, Unavailable
 from hub.upstream.records import Record, rating_record, service_record, without_citizen
-from protocol.errors import WireError
+from protocol.errors import ProtocolError
+from protocol.messages import Rated
 
 Event = Literal["accepted", "exists", "set_aside", "retry"]
 
 INCOMPLETE = "差评缺少原因和文字"
+ALTERED = "台账中的签名核验不通过，疑被改动，请核查"
 AWAY_AFTER = 3
 _LONGEST_WAIT_MS = 60_000
 
@@ -47,6 +49,9 @@ def backoff(random: randomness.Random, base_ms: int, cap_ms: int, n: int) -> int
 class Forwarder:
     """Sends up to `parallel` cases at once; `now` gives ms since 1970.
 
+    `verify(device, jws)` returns the rating that a device signed, or raises `ProtocolError`:
+    nothing leaves the ledger for the city on the database's word alone.
+
     Start and stop it in the loop it is to run in; `stop` closes the dialect. Each failed
     attempt puts its record back by `backoff`; `AWAY_AFTER` failures in a row, whichever
     records they struck, count as the city being away.
@@ -59,6 +64,7 @@ class Forwarder:
         vault: Vault,
         dialect: Dialect,
         *,
+        verify: Callable[[str, bytes], Rated],
         now: Callable[[], int],
         random: randomness.Random,
         parallel: int = 8,
@@ -71,6 +77,7 @@ class Forwarder:
         self._writer = writer
         self._vault = vault
         self._dialect = dialect
+        self._verify = verify
         self._now = now
         self._random = random
         self._parallel = parallel
@@ -194,18 +201,24 @@ class Forwarder:
     def _record(self, db: Database, delivery: Delivery) -> Record | Unsendable:
         if delivery.kind == "rating" and delivery.service_state != "accepted":
             return Unsendable(deliveries.with_its_service(""))
-        try:
-            parcel = deliveries.load(db, self._vault, delivery)
-        except WireError:
-            return Unsendable("台账中的评价无法读取")
+        parcel = deliveries.load(db, self._vault, delivery)
         if parcel is None:
             return Unsendable("找不到对应的办件或评价")
-        if parcel.rated is None:
+        if parcel.invitation is None:
             return service_record(parcel.case, data_source=self._data_source)
-        if not parcel.rated.complete:
+        try:
+            rated = self._verify(parcel.device, parcel.jws)
+        except ProtocolError:
+            _log.critical("ledger=altered delivery=%d device=%s", delivery.id, parcel.device)
+            return Unsendable(ALTERED)
+        if not rated.complete:
             return Unsendable(INCOMPLETE)
         return rating_record(
-            parcel.case, parcel.rated, parcel.recorded_at, data_source=self._data_source
+            parcel.case,
+            parcel.invitation,
+            rated,
+            parcel.recorded_at,
+            data_source=self._data_source,
         )
 
     async def _note(self, delivery: Delivery, answer: Answer | Unsendable) -> Event:

@@ -9,7 +9,7 @@ every other field always stands, empty (`""`) where nothing is known.
 from datetime import UTC, datetime, timedelta, timezone
 
 from hub.rules.case import Case
-from protocol.messages import Rated, Stamp
+from protocol.messages import Invitation, Rated, Stamp
 
 Record = dict[str, str]
 
@@ -69,15 +69,23 @@ def service_record(case: Case, *, data_source: str = "112") -> Record:
 
 
 def rating_record(
-    case: Case, rated: Rated, recorded_at: int, *, data_source: str = "112"
+    case: Case,
+    invitation: Invitation,
+    rated: Rated,
+    recorded_at: int,
+    *,
+    data_source: str = "112",
 ) -> Record:
     """Return the rating (评价数据) of one service of a case: the case's fields and the rating's.
 
-    The rating must be `complete`; nothing is made up for one that is not. Constant are
-    pf 4 (大厅平板/评价器), appStatus 1 (无需审核), isdefault 0 (a person rated),
-    EffectivEvalua 1 (valid) and assessNumber 1 (first rating).
+    The matter and the clerk are those that the citizen was shown, whatever the window system
+    says of the case since. The rating must be `complete`; nothing is made up for one
+    that is not. Constant are pf 4 (大厅平板/评价器), appStatus 1 (无需审核), isdefault 0 (a person
+    rated), EffectivEvalua 1 (valid) and assessNumber 1 (first rating).
     """
     return service_record(case, data_source=data_source) | {
+        "taskName": invitation.matter,
+        "proManager": invitation.staff.name,
         "pf": "4",
         "satisfaction": str(rated.level),
         "evalDetail": ",".join(rated.reasons),

@@ -101,6 +101,7 @@ OPERATIONS = (
         (
             "unknown_window",
             "unknown_case",
+            "case_fixed",
             "already_rated",
             "open_elsewhere",
             "window_paused",

@@ -35,6 +35,7 @@ KINDS = {
     "unknown_invitation": (404, "没有这个评价邀请"),
     "nothing_open": (404, "没有进行中的评价邀请"),
     "method_not_allowed": (405, "该地址不支持这种请求方法"),
+    "case_fixed": (409, "事项名称不能再改"),
     "already_rated": (409, "该次服务已经评价"),
     "open_elsewhere": (409, "正在另一台评价器上评价"),
     "window_paused": (409, "窗口已暂停"),

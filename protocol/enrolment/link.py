@@ -22,7 +22,7 @@ MESSAGE_LIMIT = 8 * 1024
 LOST_MS = 4_000
 """A fragment that nobody acknowledges for so long: the connection is lost."""
 
-_FIRST_MS, _LEAST_MS, _MOST_MS = 200.0, 20.0, 1_000.0
+_FIRST_MS, _LEAST_MS, _MOST_MS = 100.0, 20.0, 1_000.0
 _SHORTEST, _COPIES, _CLEAN_RUN = 24, 16, 8
 _PREFIX = 2
 
@@ -53,6 +53,10 @@ class Link:
         self.echoes = 0
         self.foreign = 0
         self.progress_ms = 0
+        # What was learnt of the line outlives a connection.
+        self._size = PAYLOAD_LIMIT
+        self._copies = 1
+        self._usual = _FIRST_MS  # an answer is expected within so long
         self._reset(None)
 
     def _reset(self, tag: int | None) -> None:
@@ -62,11 +66,9 @@ class Link:
         self._reached = 0  # how much of `_sending` has ever been sent
         self._expected = 0
         self._receiving = bytearray()
-        self._size = PAYLOAD_LIMIT
-        self._copies = 1
         self._clean = 0
         self._tries = 0
-        self._patience = _FIRST_MS
+        self._patience = self._usual
         self._sent_ms = self._stuck_ms = 0
         self.lost = False
 
@@ -182,6 +184,8 @@ class Link:
         self.progress_ms = self._stuck_ms = now
         if self._tries == 1:  # only then is it known which sending was answered
             self._better(now - self._sent_ms)
+        else:
+            self._patience = max(self._patience / 2, self._usual)
         self._tries = 0
         if self._sending:
             self._transmit(now)
@@ -234,7 +238,7 @@ class Link:
             self._copies = min(self._copies * 2, _COPIES)
 
     def _better(self, took_ms: int) -> None:
-        self._patience = min(max(took_ms * 3 + 15.0, _LEAST_MS), _MOST_MS)
+        self._usual = self._patience = min(max(took_ms * 3 + 15.0, _LEAST_MS), _MOST_MS)
         self._clean += 1
         if self._clean >= _CLEAN_RUN:
             self._clean = 0

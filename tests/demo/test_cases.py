@@ -89,12 +89,17 @@ def test_a_header_alone_is_a_file_without_cases():
         ({"serial": "A/1"}, "serial", "“/”"),
         ({"serial": "A" * 65}, "serial", "有 65 个字符，最多 64 个"),
         ({"serial": "A\0"}, "serial", "空字符 NUL（U+0000）"),
+        ({"serial": "."}, "serial", "不能只写“.”"),
+        ({"serial": ".."}, "serial", "不能只写“..”"),
+        ({"serial": "A\\1"}, "serial", "“\\”"),
         ({"service_number": ""}, "service_number", "不能为空"),
         ({"service_number": " 1"}, "service_number", "“ 1”不是服务次数"),
         ({"service_number": "１"}, "service_number", "半角数字"),
         ({"service_number": "+1"}, "service_number", "“+1”不是服务次数"),
         ({"service_number": "1.0"}, "service_number", "“1.0”不是服务次数"),
         ({"service_number": "0"}, "service_number", "1 到 99"),
+        ({"service_number": "01"}, "service_number", "前面有多余的 0"),
+        ({"service_number": "00"}, "service_number", "前面有多余的 0"),
         ({"service_number": "100"}, "service_number", "超出范围"),
         ({"service_number": "9" * 5000}, "service_number", "超出范围"),
         ({"matter": ""}, "matter", "事项名称不能为空"),
@@ -105,6 +110,9 @@ def test_a_header_alone_is_a_file_without_cases():
         ({"staff": "示" * 41}, "staff", "最多 40 个"),
         ({"window": ""}, "window", "窗口名称不能为空"),
         ({"window": "3\t号"}, "window", "制表符"),
+        ({"window": "1/2号"}, "window", "不能有“/”"),
+        ({"window": "."}, "window", "不能只写“.”"),
+        ({"window": ".."}, "window", "不能只写“..”"),
         ({"level": "6"}, "level", "“6”不是等级，请填 5、4、3、2、1 或留空"),
         ({"level": "0"}, "level", "“0”不是等级"),
         ({"level": " 5"}, "level", "“ 5”不是等级"),
@@ -129,6 +137,12 @@ def test_each_wrong_cell_is_told_with_line_column_and_remedy(changes, column, to
     found = problems(a_file(a_record(serial="A0"), a_record(**changes)))
     assert [(line, name) for line, name, _ in found] == [(3, column)]
     assert told in found[0][2]
+
+
+def test_dots_among_other_signs_are_welcome():
+    """Only a name that is nothing but "." or ".." would lead elsewhere in an address."""
+    [row] = parse(a_file(a_record(serial="A.1", window="...", staff=".")))
+    assert (row.serial, row.window, row.staff) == ("A.1", "...", ".")
 
 
 def test_more_than_ten_reasons_are_too_many():

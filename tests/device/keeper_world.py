@@ -4,9 +4,9 @@ import contextlib
 import random
 import threading
 
+from device.events import Draft, Keep
 from device.keeper import TICK_S, Keeper
 from device.outbox import Outbox
-from device.session import Draft, Keep
 from protocol import signing, wire
 from protocol.messages import Receipt, Slot, State
 from protocol.topics import Leaf
@@ -17,9 +17,9 @@ TURN_MS = int(TICK_S * 1000)
 
 
 def rating(invitation, level=5, **more):
-    """The order to keep a first draft."""
+    """The order to keep a draft."""
     draft = Draft(invitation=invitation, level=level, elapsed_ms=2_000, tapped_ms=5_000, **more)
-    return Keep(draft, first=True)
+    return Keep(draft)
 
 
 class Line:

@@ -1,15 +1,9 @@
 """Invitations, and a session led by real events into each of its states."""
 
-from device.session import (
-    Offer,
-    Pause,
-    Saved,
-    SaveFailed,
-    Screen,
-    Session,
-    Tap,
-    step,
-)
+import pytest
+
+from device.events import Offer, Pause, Saved, SaveFailed, Tap
+from device.session import Refused, Screen, Session, step
 from protocol.messages import Invitation, Staff, Window
 
 TTL = 30_000
@@ -45,6 +39,23 @@ def led(*events, start=None):
     return session, done
 
 
+def refused(session, event):
+    """Why the session refuses this event."""
+    with pytest.raises(Refused) as caught:
+        step(session, event)
+    return caught.value.cause
+
+
+def fresh(after, **more):
+    """A session that has nothing of a citizen, only the number of the last revision."""
+    return Session(revision=after.revision, **more)
+
+
+def rating(level=1):
+    """A session whose citizen has pressed this level and whose tap is on the disk."""
+    return led(offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1))[0]
+
+
 def offer(number=1, now=SHOWN, ttl_ms=TTL):
     return Offer(now, invitation(number), ttl_ms)
 
@@ -56,8 +67,8 @@ def session_in(screen, level=None):
         Screen.IDLE: [],
         Screen.INVITED: [offer()],
         Screen.SAVING: [offer(), Tap(TAPPED, name(1), level)],
-        Screen.REASONS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED)],
-        Screen.THANKS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED)],
+        Screen.REASONS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1)],
+        Screen.THANKS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1)],
         Screen.PAUSED: [Pause(SHOWN, "午休")],
         Screen.OUT_OF_SERVICE: [offer(), Tap(TAPPED, name(1), level), SaveFailed(SAVED)],
     }

@@ -6,15 +6,9 @@ import pytest
 from keeper_world import BOOT, HUB_AHEAD_MS, kiosk, rating
 from session_world import invitation, name
 
-from device.keeper import (
-    ANSWER_MS,
-    HEARTBEAT_MS,
-    IN_FLIGHT,
-    RESEND_CAP_MS,
-    RESEND_MS,
-    RETRY_DISK_MS,
-)
-from device.session import Close, Discard, Offer, Recovered, Release, Saved, SaveFailed
+from device.events import Close, Discard, Offer, Recovered, Release, Saved, SaveFailed
+from device.keeper import ANSWER_MS, HEARTBEAT_MS, RETRY_DISK_MS
+from device.sender import IN_FLIGHT, RESEND_CAP_MS, RESEND_MS
 from protocol import signing, wire
 from protocol.messages import Expired, Rated, Refusal, Settings, Shown, Window, Withdrawn
 from protocol.topics import Leaf

@@ -10,7 +10,7 @@ from brokers import LOOPBACK, eventually
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.link import DeviceLink
+from device.link import BACKOFF_CAP_S, DeviceLink
 from protocol import topics, wire
 from protocol.messages import State
 from protocol.topics import Leaf
@@ -19,10 +19,14 @@ BOOT = "b" * 32
 
 
 class Impatient(random.Random):
-    """Chance that always draws the shortest wait."""
+    """Chance that always draws a very short wait, and remembers the longest it could have."""
 
-    def uniform(self, a, b):
-        return min(a, b)
+    longest = 0.0
+    shortest = 0.01  # none at all, and a port of the loopback may get connected to itself
+
+    def uniform(self, a, b):  # noqa: ARG002 - as chance has it
+        self.longest = max(self.longest, b)
+        return min(self.shortest, b)
 
 
 class Kiosk:
@@ -81,8 +85,7 @@ class Listener:
         self.client.disconnect()
         self.gone.wait(10)
         self.client.loop_stop()
-        if self.client.socket() is not None:
-            self.client.socket().close()
+        del self.client  # paho closes its inner sockets when nobody holds it any more
 
 
 @pytest.fixture
@@ -155,6 +158,22 @@ def test_a_broker_that_comes_later_is_found(broker):
         assert kiosk.losses == 0
         broker.start()
         eventually(lambda: kiosk.connections, "the kiosk connects")
+    finally:
+        kiosk.link.stop()
+
+
+def test_a_long_outage_does_not_end_the_link(free_port, monkeypatch):
+    """Two thousand attempts, a night and more of them, and the kiosk still tries."""
+    monkeypatch.setattr(Impatient, "shortest", 0.0)
+    kiosk = Kiosk(free_port).start()
+    try:
+        eventually(
+            lambda: kiosk.link._count > 2_000 or not kiosk.link._thread.is_alive(),
+            "it goes on trying",
+            30,
+        )
+        assert kiosk.link._thread.is_alive()
+        assert kiosk.link._rng.longest == BACKOFF_CAP_S
     finally:
         kiosk.link.stop()
 

@@ -8,11 +8,11 @@ from session_world import (
     TTL,
     invitation,
     name,
+    refused,
     session_in,
 )
 
-from device.session import (
-    TABLE,
+from device.events import (
     Choose,
     Close,
     Discard,
@@ -21,21 +21,18 @@ from device.session import (
     Offer,
     Pause,
     Recovered,
-    Refused,
     Release,
     Saved,
     SaveFailed,
-    Screen,
-    Session,
     Skip,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
-    current,
-    step,
 )
+from device.session import TABLE, Refused, Screen, Session, step
+from device.state import current
 
 NOW = SAVED + 1_000
 LATE = SAVED + 600_000
@@ -48,7 +45,7 @@ EVENTS = {
     Skip: Skip(NOW),
     Undo: Undo(NOW),
     Tick: Tick(LATE),
-    Saved: Saved(NOW),
+    Saved: Saved(NOW, 1),
     SaveFailed: SaveFailed(NOW),
     Recovered: Recovered(NOW),
     Pause: Pause(NOW, "午休"),
@@ -61,11 +58,13 @@ EXPIRED = Close(name(1), kind="expired", elapsed_ms=LATE - SHOWN)
 PROMISED = {
     (Screen.IDLE, Offer): (Screen.INVITED, []),
     (Screen.IDLE, Pause): (Screen.PAUSED, []),
+    (Screen.IDLE, Saved): (Screen.IDLE, []),
     (Screen.IDLE, SaveFailed): (Screen.OUT_OF_SERVICE, []),
     (Screen.INVITED, Offer): (Screen.INVITED, [GONE]),
     (Screen.INVITED, Tap): (Screen.SAVING, [Keep]),
     (Screen.INVITED, Tick): (Screen.IDLE, [EXPIRED]),
     (Screen.INVITED, Pause): (Screen.INVITED, []),
+    (Screen.INVITED, Saved): (Screen.INVITED, []),
     (Screen.INVITED, SaveFailed): (Screen.OUT_OF_SERVICE, []),
     (Screen.SAVING, Offer): (Screen.SAVING, []),
     (Screen.SAVING, Saved): (Screen.THANKS, []),
@@ -79,6 +78,7 @@ PROMISED = {
     (Screen.REASONS, Undo): (Screen.INVITED, [Discard(name(1))]),
     (Screen.REASONS, Tick): (Screen.IDLE, [Release(name(1))]),
     (Screen.REASONS, Pause): (Screen.REASONS, []),
+    (Screen.REASONS, Saved): (Screen.REASONS, []),
     (Screen.REASONS, SaveFailed): (Screen.OUT_OF_SERVICE, []),
     (Screen.THANKS, Offer): (Screen.THANKS, []),
     (Screen.THANKS, Choose): "foreign_reason",
@@ -87,21 +87,17 @@ PROMISED = {
     (Screen.THANKS, Undo): (Screen.INVITED, [Discard(name(1))]),
     (Screen.THANKS, Tick): (Screen.IDLE, [Release(name(1))]),
     (Screen.THANKS, Pause): (Screen.THANKS, []),
+    (Screen.THANKS, Saved): (Screen.THANKS, []),
     (Screen.THANKS, SaveFailed): (Screen.OUT_OF_SERVICE, []),
     (Screen.PAUSED, Offer): (Screen.PAUSED, []),
     (Screen.PAUSED, Pause): (Screen.PAUSED, []),
+    (Screen.PAUSED, Saved): (Screen.PAUSED, []),
     (Screen.PAUSED, SaveFailed): (Screen.OUT_OF_SERVICE, []),
     (Screen.OUT_OF_SERVICE, Offer): (Screen.OUT_OF_SERVICE, []),
     (Screen.OUT_OF_SERVICE, Pause): (Screen.OUT_OF_SERVICE, []),
     (Screen.OUT_OF_SERVICE, Saved): (Screen.OUT_OF_SERVICE, []),
     (Screen.OUT_OF_SERVICE, Recovered): (Screen.IDLE, [FAILED]),
 }
-
-
-def refused(session, event):
-    with pytest.raises(Refused) as caught:
-        step(session, event)
-    return caught.value.cause
 
 
 def test_the_promises_are_about_the_whole_table():

@@ -3,9 +3,10 @@
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from session_world import invitation, name
+from session_disk import Disk
+from session_world import fresh, invitation, name
 
-from device.session import (
+from device.events import (
     Choose,
     Close,
     Discard,
@@ -13,20 +14,17 @@ from device.session import (
     Offer,
     Pause,
     Recovered,
-    Refused,
     Release,
     Saved,
     SaveFailed,
-    Screen,
-    Session,
     Skip,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
-    step,
 )
+from device.session import Refused, Screen, Session, step
 
 
 def answering(day):
@@ -37,8 +35,8 @@ def answering(day):
 class Day(RuleBasedStateMachine):
     """A hub that offers, citizens who press anything, a disk that fails and is mended.
 
-    The disk is the keeper's: it answers a first `Keep` in order, reports every failure, and
-    after its recovery carries out what it could not.
+    What the session orders and what it is told of it travel in queues, as between the threads
+    of the kiosk: citizens and clock go on while a word is under way.
     """
 
     def __init__(self):
@@ -46,50 +44,68 @@ class Day(RuleBasedStateMachine):
         self.session = Session()
         self.now = 0
         self.offered = 0
-        self.works = True
-        self.disk = []  # first drafts that the disk has not answered for yet
+        self.disk = Disk()
         self.tapped = {}  # invitation -> level of the tap that counts
-        self.drafts = set()  # invitations with a first Keep and no Discard since
-        self.on_disk = set()  # those of which the disk has said Saved
+        self.taps = {}  # invitation -> revision of that tap
+        self.told = set()  # invitations of whose tap the session has heard that it is saved
         self.ended = {}  # invitation -> the one effect that ended it
         self.shown = set()
 
     def happens(self, event):
         before = self.session
+        if isinstance(event, Saved):
+            owner = self.disk.owner(event.revision)
+            if event.revision >= self.taps.get(owner, event.revision + 1):
+                self.told.add(owner)
         try:
             self.session, effects = step(before, event)
         except Refused:
             assert self.session is before
             return False
         for effect in effects:
-            self.carried_out(effect)
+            self.ordered(effect, before, event)
+        self.thanks_and_leave(before, event, effects)
         if self.session.screen is Screen.INVITED:
             self.shown.add(self.session.invitation.id)
         return True
 
-    def carried_out(self, effect):
+    def ordered(self, effect, before, event):
+        """Check an order, and hand it to the disk."""
         if isinstance(effect, Keep):
-            invited = effect.draft.invitation
-            assert invited not in self.ended
-            assert effect.draft.level == self.tapped[invited], "a draft without its tap"
-            assert effect.first is (invited not in self.drafts), "kept first, once until undone"
-            if effect.first:
-                self.drafts.add(invited)
-                self.disk.append(invited)
+            draft = effect.draft
+            assert draft.invitation not in self.ended
+            assert draft.level == self.tapped[draft.invitation], "a draft without its tap"
+            if isinstance(event, Recovered):
+                assert draft == before.draft, "kept once more, not changed"
+            else:
+                assert draft.revision > self.disk.newest, "revisions grow"
+            if before.draft is None:
+                self.taps[draft.invitation] = draft.revision
         elif isinstance(effect, Discard):
-            self.drafts.remove(effect.invitation)
-            self.on_disk.remove(effect.invitation)
-            del self.tapped[effect.invitation]
+            self.told.remove(effect.invitation)
+            del self.tapped[effect.invitation], self.taps[effect.invitation]
         else:
             assert effect.invitation not in self.ended, "an invitation ends once"
             self.ended[effect.invitation] = effect
             if isinstance(effect, Release):
-                assert effect.invitation in self.on_disk, "released and not on the disk"
+                assert effect.invitation in self.told, "released, and its tap not saved"
+                assert before.draft.revision in self.disk.answered_or_queued()
             else:
                 assert isinstance(effect, Close)
-                assert effect.invitation not in self.on_disk, "a kept rating was thrown away"
+                assert effect.invitation not in self.told, "a kept rating was thrown away"
                 unseen = effect.reason == "never_shown"
                 assert unseen is (effect.invitation not in self.shown)
+        self.disk.take(effect)
+
+    def thanks_and_leave(self, before, event, effects):
+        """Only time, and a disk that failed, let anyone go before their last word is saved."""
+        thanked = before.screen is not Screen.THANKS and self.session.screen is Screen.THANKS
+        if thanked:
+            assert self.disk.holds(self.session.draft), "thanked, and not all of it saved"
+        left = any(isinstance(done, Release) for done in effects)
+        if left and not isinstance(event, Tick | Recovered):
+            assert before.screen is Screen.THANKS
+            assert self.disk.holds(before.draft), "let go, and not all of it saved"
 
     def press(self, invited, level):
         known = self.tapped.get(invited)
@@ -148,33 +164,49 @@ class Day(RuleBasedStateMachine):
     @precondition(answering)
     @rule(kind=st.sampled_from([Submit, Skip, Undo]))
     def a_citizen_goes_on(self, kind):
-        self.happens(kind(self.now))
-
-    @precondition(lambda self: self.disk)
-    @rule()
-    def the_disk_answers(self):
-        invited = self.disk.pop(0)
-        if self.works:
-            self.on_disk.add(invited)
-            self.happens(Saved(self.now))
+        before, done = self.session, self.session.submitted
+        if self.happens(kind(self.now)):
+            assert not done, "pressed while waiting"
         else:
-            self.drafts.discard(invited)
-            self.happens(SaveFailed(self.now))
+            assert self.session == before
+        if kind is Skip and self.session.submitted and not done:
+            assert (self.session.draft.reasons, self.session.draft.comment) == ((), "")
 
-    @precondition(lambda self: self.works)
+    @precondition(lambda self: self.disk.orders)
     @rule()
-    def the_disk_fails(self):
-        self.works = False
-        self.happens(SaveFailed(self.now))
+    def the_disk_writes(self):
+        self.disk.writes()
 
-    @precondition(lambda self: not self.works)
+    @precondition(lambda self: self.disk.words)
+    @rule()
+    def the_screen_hears(self):
+        event = self.disk.words.popleft()(self.now)
+        assert self.happens(event) or isinstance(event, SaveFailed)
+
+    @rule()
+    def the_disk_catches_up(self):
+        while self.disk.orders:
+            self.the_disk_writes()
+        while self.disk.words:
+            self.the_screen_hears()
+
+    @precondition(lambda self: self.disk.works)
+    @rule(noticed=st.booleans())
+    def the_disk_fails(self, noticed):
+        self.disk.works = False
+        if noticed:
+            self.disk.failed()
+
+    @precondition(lambda self: not self.disk.works)
+    @rule()
+    def the_disk_works_again(self):
+        self.disk.works = True
+
+    @precondition(lambda self: self.disk.broken)
     @rule()
     def the_disk_is_mended(self):
-        self.works = True
-        while self.disk:
-            self.the_disk_answers()
-        self.happens(Recovered(self.now))
-        assert self.session.screen is not Screen.OUT_OF_SERVICE
+        self.disk.works = True
+        self.disk.mended()
 
     # ------------------------------------------------------------ what always holds
 
@@ -184,19 +216,33 @@ class Day(RuleBasedStateMachine):
         if draft is not None:
             assert draft.level == self.tapped[draft.invitation]
             assert draft.invitation == self.session.invitation.id
+            assert draft.revision == self.session.revision
 
     @invariant()
-    def thanks_stand_on_the_disk(self):
+    def what_counts_as_kept_was_said_to_be(self):
+        asked = self.session.invitation
+        if asked is not None:
+            assert self.session.kept is (asked.id in self.told)
         if self.session.screen in (Screen.THANKS, Screen.REASONS):
             assert self.session.kept
-            assert self.session.invitation.id in self.on_disk
+
+    @invariant()
+    def who_waits_waits_for_the_disk(self):
+        """Somebody who is done is let go by the word on the last draft, so it must be to come."""
+        if self.session.submitted and self.session.screen is not Screen.OUT_OF_SERVICE:
+            assert self.session.saved < self.session.draft.revision
+            assert self.disk.orders or self.disk.words
 
     @invariant()
     def nobody_is_in_front_of_a_resting_screen(self):
         if self.session.screen in (Screen.IDLE, Screen.PAUSED):
-            assert self.session.invitation is None
-            assert self.session.draft is None
-            assert not self.session.kept
+            waiting = self.session.waiting
+            assert self.session == fresh(
+                self.session,
+                screen=self.session.screen,
+                pause=self.session.pause,
+                waiting=waiting,
+            )
         if self.session.screen is Screen.IDLE:
             assert self.session.waiting is None
 
@@ -213,18 +259,29 @@ class Day(RuleBasedStateMachine):
         assert somewhere == {name(number) for number in range(1, self.offered + 1)}
 
     def teardown(self):
-        """At closing time everything that was offered has ended, each just once."""
-        if not self.works:
-            self.the_disk_is_mended()
-        while self.disk:
-            self.the_disk_answers()
+        """At closing time everything that was offered has ended, each just once and on disk."""
+        self.close_up()
         self.happens(Pause(self.now, None))
         for _ in range(3):
             self.now += 600_000
             self.happens(Tick(self.now))
+            self.close_up()
         self.every_invitation_is_somewhere()
-        assert self.session == Session()
+        assert self.session == fresh(self.session)
         assert len(self.ended) == self.offered
+        for invited, effect in self.ended.items():
+            final = self.disk.final[invited]
+            if isinstance(effect, Release):
+                assert final.level == self.tapped[invited]
+            else:
+                assert final == effect
+
+    def close_up(self):
+        self.disk.works = True
+        while self.disk.orders or self.disk.words or self.disk.broken:
+            self.the_disk_catches_up()
+            if self.disk.broken:
+                self.disk.mended()
 
 
 TestDay = Day.TestCase

@@ -6,51 +6,39 @@ from session_world import (
     SHOWN,
     TAPPED,
     TTL,
+    fresh,
     invitation,
     led,
     name,
     offer,
+    rating,
+    refused,
     session_in,
 )
 
-from device.session import (
-    ARM_MS,
-    UNDO_MS,
+from device.events import (
     Choose,
     Close,
     Discard,
+    Keep,
     Offer,
     Pause,
     Recovered,
-    Refused,
     Release,
     Saved,
     SaveFailed,
-    Screen,
-    Session,
     Skip,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
-    step,
 )
+from device.session import ARM_MS, UNDO_MS, Screen, Session, step
 
 NOW = SAVED + 1_000
 LATE = SAVED + 600_000
 FAILED = Close(name(1), kind="withdrawn", reason="kiosk_failed")
-
-
-def refused(session, event):
-    with pytest.raises(Refused) as caught:
-        step(session, event)
-    return caught.value.cause
-
-
-def rating(level=1):
-    """A session whose citizen has pressed this level and whose tap is on the disk."""
-    return led(offer(), Tap(TAPPED, name(1), level), Saved(SAVED))[0]
 
 
 # ---------------------------------------------------------------- only a person rates
@@ -60,8 +48,8 @@ def rating(level=1):
 def test_a_tap_keeps_just_what_was_pressed(level):
     """The draft holds the level, the time from showing to tap, and nothing else."""
     session, (keep,) = led(offer(), Tap(TAPPED, name(1), level))
-    assert keep.first
     assert keep.draft == session.draft
+    assert keep.draft.revision == 1
     assert keep.draft.level == level
     assert keep.draft.elapsed_ms == TAPPED - SHOWN
     assert keep.draft.reasons == ()
@@ -107,7 +95,7 @@ def test_a_second_tap_in_quick_succession_is_refused():
     """While the first is being kept, and after it, no tap changes the level."""
     saving = session_in(Screen.SAVING, level=5)
     assert refused(saving, Tap(TAPPED + 10, name(1), 1)) == "tap_in_saving"
-    thanks, _ = step(saving, Saved(SAVED))
+    thanks, _ = step(saving, Saved(SAVED, 1))
     assert refused(thanks, Tap(SAVED + 10, name(1), 1)) == "tap_in_thanks"
     assert thanks.draft.level == 5
 
@@ -163,7 +151,7 @@ def test_only_the_newest_waits():
     assert effects == [Close(name(2), kind="withdrawn", reason="never_shown")]
     session, effects = led(Offer(NOW, None), Submit(NOW), start=session)
     assert effects[0] == Close(name(3), kind="withdrawn", reason="never_shown")
-    assert session == Session()
+    assert session == fresh(session)
 
 
 def test_what_waits_is_not_forgotten_by_an_undo():
@@ -177,7 +165,7 @@ def test_what_waits_is_not_forgotten_by_an_undo():
         name(2): "never_shown",
     }
     session, effects = led(Offer(NOW + 1, None), start=undone)
-    assert session == Session()
+    assert session == fresh(session)
     assert {done.invitation: done.reason for done in effects} == {
         name(1): "withdrawn",
         name(2): "never_shown",
@@ -190,11 +178,13 @@ def test_what_waits_is_not_forgotten_by_an_undo():
 def test_the_screen_is_wiped_between_two_people():
     """No field of the first citizen is left in the session of the second."""
     first, _ = led(
-        Choose(NOW, "108"), Write(NOW, "第一位的话"), offer(2, NOW), Skip(NOW), start=rating(1)
+        Choose(NOW, "108"), Write(NOW, "第一位的话"), offer(2, NOW), Submit(NOW), start=rating(1)
     )
-    second, _ = step(first, Tick(NOW + first.thanks_ms))
-    fresh, _ = led(offer(2, now=NOW + first.thanks_ms, ttl_ms=TTL - first.thanks_ms))
-    assert second == fresh
+    over = NOW + first.reasons_ms // 4
+    second, _ = led(Saved(over, 3), Submit(over), start=first)
+    assert second.screen is Screen.INVITED
+    new, _ = led(offer(2, now=over, ttl_ms=NOW + TTL - over), start=fresh(first))
+    assert second == new
 
 
 # ---------------------------------------------------------------- reasons and words
@@ -207,7 +197,7 @@ def test_reasons_amend_the_draft():
     )
     assert session.draft.reasons == ("109",)
     assert [keep.draft.reasons for keep in effects] == [("108",), ("108", "109"), ("109",)]
-    assert not any(keep.first for keep in effects)
+    assert [keep.draft.revision for keep in effects] == [2, 3, 4]
     assert session.deadline_ms == NOW + 5 + session.reasons_ms
 
 
@@ -240,8 +230,9 @@ def test_a_bad_rating_is_submitted_with_a_reason_or_words():
     """Blank text is no reason; either a reason or text is."""
     blank, _ = led(Write(NOW, " \n"), start=rating(2))
     assert refused(blank, Submit(NOW)) == "no_reason_yet"
-    assert led(Write(NOW, "慢"), Submit(NOW), start=rating(2))[0].screen is Screen.THANKS
-    assert led(Choose(NOW, "207"), Submit(NOW), start=rating(2))[0].screen is Screen.THANKS
+    for answer in (Write(NOW, "慢"), Choose(NOW, "207")):
+        session, _ = led(answer, Saved(NOW, 2), Submit(NOW), start=rating(2))
+        assert session.screen is Screen.THANKS
 
 
 def test_skipping_keeps_an_incomplete_bad_rating():
@@ -286,7 +277,7 @@ def test_thanks_come_only_after_the_disk():
     """Between tap and `Saved` no time leads to thanks."""
     saving = session_in(Screen.SAVING)
     assert step(saving, Tick(LATE)) == (saving, ())
-    assert step(saving, Saved(SAVED))[0].kept
+    assert step(saving, Saved(SAVED, 1))[0].kept
 
 
 def test_an_unanswered_invitation_ends_when_the_disk_failed():
@@ -303,17 +294,19 @@ def test_a_tap_that_was_not_kept_is_no_rating():
 
 
 def test_a_rating_that_was_kept_survives_the_failure():
-    """What was on the disk before it failed is sent when it is well again."""
-    session, effects = led(SaveFailed(NOW), Recovered(LATE), start=rating(1))
-    assert session == Session()
-    assert effects == [Release(name(1))]
+    """It is sent when the disk is well again, kept once more so that it is whole."""
+    before = rating(1)
+    session, effects = led(SaveFailed(NOW), Recovered(LATE), start=before)
+    assert session == fresh(session)
+    assert effects == [Keep(before.draft), Release(name(1))]
 
 
 def test_a_tap_that_reached_the_disk_after_all_counts():
     """An earlier write failed, the tap's own did not: it is not closed as the kiosk's fault."""
-    session, effects = led(Saved(NOW), Recovered(LATE), start=session_in(Screen.OUT_OF_SERVICE))
-    assert session == Session()
-    assert effects == [Release(name(1))]
+    broken = session_in(Screen.OUT_OF_SERVICE)
+    session, effects = led(Saved(NOW, 1), Recovered(LATE), start=broken)
+    assert session == fresh(session)
+    assert effects == [Keep(broken.draft), Release(name(1))]
 
 
 def test_out_of_service_outlasts_time_and_pause():
@@ -330,7 +323,7 @@ def test_a_pause_waits_for_the_citizen():
     assert session.screen is Screen.THANKS
     session, effects = led(Submit(NOW), start=session)
     assert effects == [Release(name(1))]
-    assert session == Session(screen=Screen.PAUSED, pause="午休")
+    assert session == fresh(session, screen=Screen.PAUSED, pause="午休")
 
 
 def test_a_paused_window_shows_nothing_until_it_serves_again():

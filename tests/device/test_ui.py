@@ -65,6 +65,12 @@ def test_no_text_is_clipped(pictures):
         assert fact["outside"] == [], fact["name"]
 
 
+def test_own_words_are_seen_in_whole_lines(pictures):
+    """However long the citizen's own words are, no line of them is cut through."""
+    for fact in shots(pictures):
+        assert fact["cut_lines"] == [], fact["name"]
+
+
 def test_nothing_lies_on_anything(pictures):
     """No button covers another one, no stray text a button, and no text another text."""
     for fact in shots(pictures):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from device.session import Offer, Refused, Saved, Screen, Session, step
+from device.events import Offer, Saved
+from device.session import Refused, Screen, Session, step
 from device.ui.environment import prepare
 from tests.device.ui_views import INVITATION, VIEWS, view
 
@@ -121,6 +122,7 @@ def picture(stage, name):
         overlaps=overlaps(stage.app.screen),
         crossed=crossed(texts),
         texts=lines(stage.app.screen),
+        cut_lines=cut_lines(stage.app.screen.find("comment")),
         keys=sorted(stage.app.screen._sheet.keys),
         key_sizes={
             key: [round(button.width), round(button.height)]
@@ -128,6 +130,15 @@ def picture(stage, name):
         },
     )
     yield
+
+
+def cut_lines(field):
+    """Heights of the lines of the citizen's own words that are not seen whole."""
+    if field is None or not field.text:
+        return []
+    drawn = [each for each in field.canvas.children if each in field._lines_rects]
+    assert drawn
+    return [each.size[1] for each in drawn if each.size[1] != field.line_height]
 
 
 def area(widget):
@@ -245,7 +256,7 @@ def wiped(stage):
     stage.touch("level-2")
     yield
     yield
-    stage.emit(Saved(stage.now))
+    stage.emit(Saved(stage.now, stage.session.revision))
     yield
     stage.touch("more")
     yield
@@ -290,7 +301,7 @@ def wiped(stage):
     stage.touch("level-2")
     yield
     yield
-    stage.emit(Saved(stage.now))
+    stage.emit(Saved(stage.now, stage.session.revision))
     yield
     say(
         next_field=screen.find("comment").text,

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from device.session import Draft, Screen, Session
+from device.events import Draft
+from device.session import Screen, Session
 from device.view import View
 from protocol.messages import Invitation, Settings, Staff, Window
 
@@ -75,6 +76,7 @@ VIEWS = {
     "reasons": view(Screen.REASONS, draft=draft(2)),
     "reasons_words": view(Screen.REASONS, draft=draft(1, comment="示例\n两行"), text_input=True),
     "thanks": view(Screen.THANKS, draft=draft(5)),
+    "reasons_full": view(Screen.REASONS, draft=draft(1, comment=LONG[:150]), text_input=True),
     "thanks_bad": view(Screen.THANKS, draft=draft(1)),
     "thanks_words": view(Screen.THANKS, draft=draft(3), text_input=True),
     "paused": view(Screen.PAUSED, pause=LONG[:60], connected=False),

@@ -1,10 +1,9 @@
 import time
 
 import pytest
-from upstream_world import Hub, a_rating, keep_rating
+from upstream_world import Hub, a_rating, keep_rating, verify
 
 from hub.store import deliveries
-from protocol.errors import Malformed
 
 
 @pytest.fixture
@@ -22,10 +21,10 @@ def heads(hub, at=FAR, limit=100):
 
 
 def test_of_a_serial_only_the_first_in_line_is_due(hub):
-    """Service before rating, lower service number first, whatever the order of arrival."""
-    hub.case("A", 2)
+    """First in, first out, each on its own."""
     hub.case("A", 1)
     hub.rate("A", 1)
+    hub.case("A", 2)
     hub.case("B", 1)
     seen = []
     while line := deliveries.due(hub.reader, FAR, 10):
@@ -60,7 +59,7 @@ def test_what_is_settled_stays_settled(hub):
     hub.writer.call(lambda db: deliveries.accepted(db, d.id, 1))
     hub.writer.call(lambda db: deliveries.set_aside(db, d.id, "x", 2))
     hub.writer.call(lambda db: deliveries.retry(db, d.id, 3, "x"))
-    hub.writer.call(lambda db: deliveries.again(db, d.id, 3))
+    hub.writer.call(lambda db: deliveries.again(db, d.serial, d.service_number, 3))
     assert hub.row("A", "service") == ("accepted", "", 0)
 
 
@@ -71,29 +70,24 @@ def test_a_delivery_carries_the_case_and_the_rating_as_signed(hub):
     (service,) = deliveries.due(hub.reader, FAR, 10)
     parcel = deliveries.load(hub.reader, hub.vault, service)
     assert parcel.case.applicant.name == "示例甲"
-    assert parcel.rated is None
+    assert parcel.invitation is None
     hub.writer.call(lambda db: deliveries.accepted(db, service.id, 1))
     (rating,) = deliveries.due(hub.reader, FAR, 10)
     assert rating.service_state == "accepted"
     parcel = deliveries.load(hub.reader, hub.vault, rating)
-    assert parcel.rated == rated
+    assert verify(parcel.device, parcel.jws) == rated
+    assert parcel.invitation.id == rated.invitation
     assert parcel.recorded_at > 0
 
 
 def test_what_is_not_there_cannot_be_carried(hub):
-    """No case, no ledger entry or no JWS: said so, never guessed."""
+    """No case or no ledger entry: said so, never guessed."""
     hub.writer.call(lambda db: keep_rating(db, "NONE", 1, a_rating(), 1))
     hub.case("A")
     hub.writer.call(
         lambda db: db.execute(
-            "INSERT INTO ledger (kind, recorded_at, device, invitation, body) "
-            "VALUES ('rated', 1, 'k1', 'x', CAST('no jws' AS BLOB))"
-        )
-    )
-    hub.writer.call(
-        lambda db: db.execute(
             "INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at) "
-            "VALUES ('A', 2, 'rating', 999, 1, 1), ('A', 1, 'rating', 2, 1, 1)"
+            "VALUES ('A', 2, 'rating', 999, 1, 1)"
         )
     )
     by_key = {}
@@ -104,8 +98,6 @@ def test_what_is_not_there_cannot_be_carried(hub):
     assert deliveries.load(hub.reader, hub.vault, by_key["NONE", 1, "rating"]) is None
     assert by_key["NONE", 1, "rating"].service_state is None
     assert deliveries.load(hub.reader, hub.vault, by_key["A", 2, "rating"]) is None
-    with pytest.raises(Malformed):
-        deliveries.load(hub.reader, hub.vault, by_key["A", 1, "rating"])
 
 
 def test_a_hundred_thousand_waiting_records_cost_no_more_than_a_few(hub):
@@ -133,3 +125,16 @@ def test_a_hundred_thousand_waiting_records_cost_no_more_than_a_few(hub):
     for query, values in ((deliveries._DUE, (FAR, 16)), (deliveries._NEXT, (0,))):
         plan = [row[3] for row in hub.reader.execute(f"EXPLAIN QUERY PLAN {query}", values)]
         assert not [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+def test_what_was_set_aside_goes_again_with_its_rating(hub):
+    """A corrected case takes its rating along; other cases are left alone."""
+    hub.case("A")
+    hub.rate("A")
+    hub.case("B")
+    for d in deliveries.due(hub.reader, FAR, 10):
+        hub.writer.call(lambda db, d=d: deliveries.set_aside(db, d.id, "示例原因", 1))
+    assert hub.counts().set_aside == 3
+    assert hub.writer.call(lambda db: deliveries.again(db, "A", 1, 2)) == 2
+    assert [each.serial for each in deliveries.not_there_yet(hub.reader, "set_aside", 9)] == ["B"]
+    assert hub.writer.call(lambda db: deliveries.all_again(db, 2)) == 1

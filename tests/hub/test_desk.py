@@ -124,9 +124,9 @@ def test_an_unrated_service_may_be_invited_again(hall, build):
 
 
 def test_a_service_is_open_at_one_kiosk_only(hall):
-    """The same service at a second kiosk is refused until the first has answered."""
+    """The same service at a second kiosk is refused until the first has answered or timed out."""
     first = hall.invite().status.id
-    with pytest.raises(desks.OpenElsewhere, match="另一台评价器"):
+    with pytest.raises(desks.OpenElsewhere, match="秒后可以重新邀请"):
         hall.invite(OTHER_WINDOW)
     hall.ask(hall.desk.withdraw(WINDOW))
     with pytest.raises(desks.OpenElsewhere):

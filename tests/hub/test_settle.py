@@ -15,8 +15,8 @@ def standing(**change):
     return Standing(**(fields | change))
 
 
-def ended(outcome, by=MINE):
-    return standing(outcome_id=by, outcome=outcome, case_rated=outcome == "rated")
+def ended(outcome, by=MINE, *, held=False):
+    return standing(outcome_id=by, case_rated=outcome == "rated", held=held)
 
 
 GOOD = rated(INVITATION, id=MINE)
@@ -42,15 +42,22 @@ TABLE = {
     "an invitation nobody knows": (None, GOOD, Verdict.FOREIGN, None),
     "an invitation of another device": (standing(device="k2"), GOOD, Verdict.FOREIGN, None),
     "an ended one of another device": (
-        standing(device="k2", outcome_id=MINE, outcome="rated"), GOOD, Verdict.FOREIGN, None,
+        standing(device="k2", outcome_id=MINE, held=True), GOOD, Verdict.FOREIGN, None,
     ),
-    "the rating that counted, again": (ended("rated"), GOOD, Verdict.KNOWN, None),
-    "the expiry that counted, again": (ended("expired"), EXPIRED, Verdict.KNOWN, None),
-    "the withdrawal that counted, again": (ended("withdrawn"), WITHDRAWN, Verdict.KNOWN, None),
+    "the rating that counted, again": (
+        ended("rated", held=True), GOOD, Verdict.KNOWN, None,
+    ),
+    "the expiry that counted, again": (
+        ended("expired", held=True), EXPIRED, Verdict.KNOWN, None,
+    ),
+    "the withdrawal that counted, again": (
+        ended("withdrawn", held=True), WITHDRAWN, Verdict.KNOWN, None,
+    ),
     "a late rating, again": (ended("expired"), LATE, Verdict.CLOSED, None),
     "a rating with unknown reasons, again": (
         ended("withdrawn"), NO_SUCH_REASON, Verdict.CLOSED, None,
     ),
+    "other bytes under the id that counted": (ended("rated"), BAD, Verdict.CLOSED, None),
     "a rating after another": (ended("rated", OTHER), GOOD, Verdict.CLOSED, None),
     "a rating after its expiry": (ended("expired", OTHER), GOOD, Verdict.CLOSED, None),
     "an expiry after a rating": (ended("rated", OTHER), EXPIRED, Verdict.CLOSED, None),

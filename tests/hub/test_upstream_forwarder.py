@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from upstream_world import ROOT, City, Hub, now, until
+from upstream_world import ROOT, City, Hub, a_rating, now, until
 
 from hub.store import deliveries
 from hub.store.vault import Vault
 from hub.store.writer import Busy
 from hub.upstream.dialects import Accepted, Unavailable
-from hub.upstream.forwarder import AWAY_AFTER, INCOMPLETE, backoff
+from hub.upstream.forwarder import ALTERED, AWAY_AFTER, INCOMPLETE, backoff
+from protocol import signing
+
+MISFIT = "业务办理项编码（taskHandleItem）前 31 位与事项编码不一致"
 
 
 @pytest.fixture
@@ -33,12 +36,12 @@ def city(tmp_path):
 
 
 def test_each_case_arrives_once_and_in_its_order(hub, city):
-    """Service 1, its rating, service 2, its rating: for every serial, with many under way."""
+    """What was queued first of a serial arrives first, with many serials under way."""
     serials = [f"SL{n:04}" for n in range(20)]
     for serial in serials:
-        hub.case(serial, 2)  # queued first, and yet it has to wait for service 1
         hub.case(serial, 1)
         hub.rate(serial, 1)
+        hub.case(serial, 2)
         hub.rate(serial, 2, level=1, reasons=("110", "108"), comment="示例：等太久")
     hub.forward_until(city.url, hub.nothing_waits)
     for serial in serials:
@@ -71,15 +74,15 @@ def test_a_poke_from_another_thread_sends_at_once(hub, city):
 
 def test_a_record_that_the_city_refuses_is_set_aside_and_blocks_nobody(hub, city):
     """Its own rating goes with it, a later service of the case and other cases go on."""
-    hub.case("BAD", 1, accepted_at="2026-02-31 00:00:00")
+    hub.case("BAD", 1, task_handle_item="X" * 33)
     hub.rate("BAD", 1)
     hub.case("BAD", 2)
     hub.case("GOOD", 1)
     hub.rate("GOOD", 1)
     hub.forward_until(city.url, hub.nothing_waits)
-    assert hub.row("BAD", "service")[:2] == ("set_aside", "字段 acceptDate 的值不符合要求")
+    assert hub.row("BAD", "service")[:2] == ("set_aside", MISFIT)
     assert hub.row("BAD", "rating")[0] == "set_aside"
-    assert "字段 acceptDate 的值不符合要求" in hub.row("BAD", "rating")[1]
+    assert MISFIT in hub.row("BAD", "rating")[1]
     assert sorted(city.kept()) == [
         ("BAD", "2", "service"),
         ("GOOD", "1", "rating"),
@@ -89,15 +92,14 @@ def test_a_record_that_the_city_refuses_is_set_aside_and_blocks_nobody(hub, city
 
 def test_a_rating_queued_after_its_service_record_was_set_aside_follows_it(hub, city):
     """It is never sent, and once the case is corrected both can go again."""
-    hub.case("BAD", 1, accepted_at="2026-02-31 00:00:00")
+    hub.case("BAD", 1, task_handle_item="X" * 33)
     hub.forward_until(city.url, hub.nothing_waits)
     hub.rate("BAD", 1)
     hub.forward_until(city.url, hub.nothing_waits)
     assert hub.row("BAD", "rating") == ("set_aside", "办件服务数据未能上报", 0)
     assert city.kept() == []
     hub.case("BAD", 1)
-    which = hub.reader.execute("SELECT id FROM deliveries WHERE kind = 'rating'").fetchone()[0]
-    hub.writer.call(lambda db: deliveries.again(db, which, now()))
+    hub.writer.call(lambda db: deliveries.again(db, "BAD", 1, now()))
     hub.forward_until(city.url, hub.nothing_waits)
     assert city.kept() == [("BAD", "1", "service"), ("BAD", "1", "rating")]
 
@@ -306,3 +308,22 @@ def test_the_backoff_keeps_its_bounds():
         seen = [backoff(source, 1_000, 60_000, n) for _ in range(500)]
         assert 0 <= min(seen) <= bound * 0.05
         assert bound * 0.95 <= max(seen) <= bound
+
+
+def test_a_rating_altered_in_the_database_never_reaches_the_city(hub, city):
+    """What does not verify with the device's key is set aside, loudly; the rest goes on."""
+    hub.case("SL0001", 1)
+    hub.rate("SL0001", 1, level=1, reasons=("110",))
+    hub.case("SL0002", 1)
+    hub.rate("SL0002", 1)
+    forged = signing.sign(a_rating(1, level=5), signing.generate_key())
+
+    def insider(db):
+        db.conn.execute("DROP TRIGGER ledger_never_updated")
+        db.conn.execute("UPDATE ledger SET body = ? WHERE seq = 1", (forged,))
+
+    hub.writer.call(insider)
+    hub.forward_until(city.url, hub.nothing_waits)
+    assert hub.row("SL0001", "rating")[:2] == ("set_aside", ALTERED)
+    assert ("SL0001", "1", "rating") not in city.kept()
+    assert ("SL0002", "1", "rating") in city.kept()

@@ -1,4 +1,4 @@
-from upstream_world import NOW, a_case, a_rating
+from upstream_world import NOW, a_case, a_rating, an_invitation
 
 from hub.upstream.records import local_time, rated_at, rating_record, service_record
 from protocol.messages import Stamp
@@ -55,9 +55,12 @@ def test_fields_that_depend_on_the_case_stand_only_where_they_apply():
 
 
 def test_a_rating_is_the_case_and_what_the_citizen_pressed():
-    """The order of the reasons is the citizen's."""
+    """Matter and clerk are those that were shown; the order of the reasons is the citizen's."""
     rated = a_rating(level=2, reasons=("209", "207"), comment="示例：\n请改进")
-    assert rating_record(a_case(), rated, 1) == SERVICE | {
+    shown = an_invitation(matter="所示事项")
+    assert rating_record(a_case(), shown, rated, 1) == SERVICE | {
+        "taskName": "所示事项",
+        "proManager": "示例丙",
         "pf": "4",
         "satisfaction": "2",
         "evalDetail": "209,207",

@@ -10,19 +10,21 @@ import time
 import urllib.request
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from hub.rules.case import Applicant, Case, Person
-from hub.store import cases, deliveries
+from hub.store import cases, deliveries, invitations
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.upstream.dialects import Plain
 from hub.upstream.forwarder import Forwarder
 from protocol import signing
-from protocol.messages import Rated, Stamp
+from protocol.messages import Invitation, Rated, Staff, Stamp, Window
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_790_000_000_000
-KEY = signing.generate_key()
+KEY = ec.derive_private_key(20_261_123, ec.SECP256R1())  # the same in a child process
 BOUND_S = 10.0
 
 
@@ -100,7 +102,13 @@ class Hub:
         self.reader.close()
 
     def forwarder(self, url, **options) -> Forwarder:
-        settings = {"base_ms": 20, "cap_ms": 100, "now": now, "random": random.Random(7)}
+        settings = {
+            "verify": verify,
+            "base_ms": 20,
+            "cap_ms": 100,
+            "now": now,
+            "random": random.Random(7),
+        }
         dialect = options.pop("dialect", None) or Plain(url, timeout_s=options.pop("timeout_s", 5))
         return Forwarder(self.path, self.writer, self.vault, dialect, **(settings | options))
 
@@ -125,8 +133,27 @@ class Hub:
         return self.counts().waiting == 0
 
 
+def an_invitation(serial="SL0001", number=1, **change) -> Invitation:
+    fields = {
+        "id": "f" * 32,
+        "serial": serial,
+        "service_number": number,
+        "matter": "示例事项",
+        "window": Window(name="1号窗口"),
+        "staff": Staff(name="示例丙"),
+        "issued_at": NOW,
+        "ttl_ms": 60_000,
+    }
+    return Invitation(**(fields | change))
+
+
+def verify(device, jws) -> Rated:
+    return signing.verify(jws, device, KEY.public_key())
+
+
 def keep_rating(db, serial, number, rated, at) -> None:
-    """What ingest does when it commits a rating."""
+    """What desk and ingest do when they invite and when they commit a rating."""
+    invitations.issue(db, rated.device, an_invitation(serial, number, id=rated.invitation))
     position = db.execute(
         "INSERT INTO ledger (kind, recorded_at, device, invitation, outcome, seq, body) "
         "VALUES ('rated', ?, ?, ?, ?, ?, ?)",

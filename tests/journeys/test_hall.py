@@ -108,6 +108,32 @@ def test_generated_cases_arrive_to_the_letter(tmp_path):
     assert len(codes) == 40
 
 
+@pytest.mark.timeout(120)
+def test_services_of_one_case_arrive_in_the_order_of_the_file(tmp_path):
+    """Also as 3, 1, 2, at different windows, and with one citizen who walks away."""
+    cases = tmp_path / "cases.csv"
+    cases.write_text(
+        "serial,service_number,matter,staff,window,level,reasons,comment\n"
+        "A1,3,事项,示例甲,1号窗口,5,,\n"
+        "A1,1,事项,示例乙,2号窗口,2,207,慢\n"
+        "A1,4,事项,示例乙,2号窗口,,,\n"
+        "A1,2,事项,示例甲,1号窗口,4,,\n",
+        encoding="utf-8",
+    )
+    ran = demo(tmp_path / "out", "--cases", str(cases))
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    assert list(arrived(tmp_path / "out")) == [("A1", "3"), ("A1", "1"), ("A1", "2")]
+    steps = [each.stem[3:] for each in sorted((tmp_path / "out").glob("*.png"))]
+    first = ["idle", "invitation", "thanks", "end"]
+    assert steps == [*first, "idle", "invitation", "reasons", "reasons-chosen", "thanks", "end"]
+    hops = [line.split(maxsplit=1)[1] for line in ran.stdout.splitlines() if " A1 第" in line]
+    for number in (3, 1, 2):
+        name = f"A1 第 {number} 次服务"
+        ledger = next(at for at, hop in enumerate(hops) if f"{name}核验无误" in hop)
+        city = next(at for at, hop in enumerate(hops) if f"{name}的评价已接收" in hop)
+        assert ledger < city
+
+
 def test_a_bad_cases_file_starts_nothing_and_names_every_bad_row(tmp_path):
     """Each bad row is listed with line, column and reason; the exit code is 2."""
     cases = tmp_path / "bad.csv"

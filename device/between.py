@@ -1,0 +1,89 @@
+"""Between two citizens: what is shown next, what waits, and when the window is paused.
+
+Rules of the table in `session`: each takes a session and an event and returns what follows.
+"""
+
+from msgspec.structs import replace
+
+from device.events import Close, Effect, Offer, Pause
+from device.state import Result, Screen, Session
+from protocol.messages import Invitation
+
+
+def rest(session: Session, now: int, effects: tuple[Effect, ...] = ()) -> Result:
+    """Wipe everything of one citizen, then take what has been waiting."""
+    blank = Session(
+        screen=Screen.PAUSED if session.pause else Screen.IDLE,
+        pause=session.pause,
+        revision=session.revision,
+        waiting=session.waiting,
+        reasons_ms=session.reasons_ms,
+        thanks_ms=session.thanks_ms,
+    )
+    held = session.waiting
+    if held is None or blank.screen is Screen.PAUSED:
+        return blank, effects
+    blank = replace(blank, waiting=None)
+    left = held.now + held.ttl_ms - now
+    if held.invitation is not None and left <= 0:  # whom it was meant for is gone
+        return blank, (*effects, _never_shown(held.invitation))
+    return _show(blank, Offer(now, held.invitation, left), effects)
+
+
+def _never_shown(invitation: Invitation) -> Close:
+    return Close(invitation.id, kind="withdrawn", reason="never_shown")
+
+
+def _show(session: Session, offer: Offer, effects: tuple[Effect, ...] = ()) -> Result:
+    if offer.invitation is None:
+        return session, effects
+    shown = replace(
+        session,
+        screen=Screen.INVITED,
+        invitation=offer.invitation,
+        shown_ms=offer.now,
+        deadline_ms=offer.now + offer.ttl_ms,
+    )
+    return shown, effects
+
+
+def offer_idle(session: Session, event: Offer) -> Result:
+    """Show it at once."""
+    return _show(session, event)
+
+
+def offer_invited(session: Session, event: Offer) -> Result:
+    """Change over to another one while nobody has answered; the one on the screen ends."""
+    old = session.invitation
+    if old is None or (event.invitation is not None and event.invitation.id == old.id):
+        return session, ()
+    close = Close(
+        invitation=old.id,
+        kind="withdrawn",
+        elapsed_ms=event.now - session.shown_ms,
+        reason="withdrawn" if event.invitation is None else "superseded",
+    )
+    session, dropped = offer_waits(session, event)  # after an undo one may be waiting already
+    return rest(session, event.now, (close, *dropped))
+
+
+def offer_waits(session: Session, event: Offer) -> Result:
+    """Hold the newest; an invitation that it takes the place of was never shown."""
+    offered = event.invitation.id if event.invitation else None
+    if session.invitation is not None and session.invitation.id == offered:
+        return session, ()
+    effects: tuple[Effect, ...] = ()
+    held = session.waiting.invitation if session.waiting else None
+    if held is not None and held.id != offered:
+        effects = (_never_shown(held),)
+    return replace(session, waiting=event), effects
+
+
+def pause_now(session: Session, event: Pause) -> Result:
+    """Nobody is in front of the screen: show the notice, change its text or serve again."""
+    return rest(replace(session, pause=event.reason), event.now)
+
+
+def pause_waits(session: Session, event: Pause) -> Result:
+    """Note it for when the citizen is done."""
+    return replace(session, pause=event.reason), ()

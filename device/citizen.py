@@ -1,0 +1,221 @@
+"""One citizen: from the tap to the thanks, and out again by time, undo or a broken disk.
+
+Rules of the table in `session`: each takes a session and an event and returns what follows.
+"""
+
+import re
+
+from msgspec.structs import replace
+
+from device.between import rest
+from device.events import (
+    Choose,
+    Close,
+    Discard,
+    Draft,
+    Effect,
+    Event,
+    Keep,
+    Recovered,
+    Release,
+    Saved,
+    SaveFailed,
+    Skip,
+    Submit,
+    Tap,
+    Tick,
+    Undo,
+    Write,
+)
+from device.state import ARM_MS, UNDO_MS, Refused, Result, Screen, Session, current
+from protocol.messages import Invitation, Rated, readable
+
+
+def tap(session: Session, event: Tap) -> Result:
+    """Make the draft of a rating, if the tap was meant for this invitation, and in time."""
+    invitation = session.invitation
+    if invitation is None or event.invitation != invitation.id:
+        raise Refused("foreign_tap")
+    if event.level not in (5, 4, 3, 2, 1):
+        raise Refused("unknown_level")
+    if event.now - session.shown_ms < ARM_MS:
+        raise Refused("early_tap")
+    if session.deadline_ms is not None and event.now >= session.deadline_ms:
+        raise Refused("late_tap")
+    draft = Draft(
+        invitation=invitation.id,
+        level=event.level,
+        elapsed_ms=event.now - session.shown_ms,
+        tapped_ms=event.now,
+    )
+    tapped = replace(session, screen=Screen.SAVING, deadline_ms=None)
+    return _keep(tapped, draft)
+
+
+def _keep(session: Session, draft: Draft) -> Result:
+    revision = session.revision + 1
+    draft = replace(draft, revision=revision)
+    return replace(session, draft=draft, revision=revision), (Keep(draft),)
+
+
+def _on_disk(session: Session) -> bool:
+    """Whether everything that was pressed is saved."""
+    return session.draft is not None and session.saved >= session.draft.revision
+
+
+def saved(session: Session, event: Saved) -> Result:
+    """Go on once the tap is on disk; the word on an undone draft may come late."""
+    session = replace(session, saved=event.revision)
+    if not _on_disk(session):
+        return session, ()
+    _, draft = current(session)
+    bad = draft.level in Rated.bad
+    wait = session.reasons_ms if bad else session.thanks_ms
+    screen = Screen.REASONS if bad else Screen.THANKS
+    return replace(session, screen=screen, kept=True, deadline_ms=event.now + wait), ()
+
+
+def saved_more(session: Session, event: Saved) -> Result:
+    """Let go a citizen who has been waiting for their last word to be saved."""
+    session = replace(session, saved=event.revision)
+    if not session.submitted or not _on_disk(session):
+        return session, ()
+    return _leave(session, event)
+
+
+def saved_late(session: Session, event: Saved) -> Result:
+    """Note that a tap reached the disk after all, though an earlier write failed: it counts.
+
+    The late word on an undone tap does not count for the one that was made after it.
+    """
+    session = replace(session, saved=event.revision)
+    return replace(session, kept=session.kept or _on_disk(session)), ()
+
+
+def saved_before(session: Session, event: Saved) -> Result:
+    """Take the word on the draft of a citizen who has gone."""
+    del event
+    return session, ()
+
+
+def save_failed(session: Session, event: SaveFailed) -> Result:
+    """Ask nobody anything that could not be kept."""
+    del event
+    return replace(session, screen=Screen.OUT_OF_SERVICE, deadline_ms=None), ()
+
+
+def recovered(session: Session, event: Recovered) -> Result:
+    """Back to rest: a rating that was kept goes out, an unanswered invitation is closed.
+
+    What was pressed last may not have reached the disk, so it is kept once more: neither are
+    reasons lost, nor do those go out that the citizen took back.
+    """
+    if session.invitation is None:
+        return rest(session, event.now)
+    effects: tuple[Effect, ...]
+    if session.kept:
+        invitation, draft = current(session)
+        effects = (Keep(draft), Release(invitation.id))
+    else:
+        effects = (Close(session.invitation.id, kind="withdrawn", reason="kiosk_failed"),)
+    return rest(session, event.now, effects)
+
+
+def _amend(session: Session, draft: Draft, now: int) -> Result:
+    """Keep an amended draft; the citizen is active, so the countdown starts anew."""
+    wait = session.reasons_ms if session.screen is Screen.REASONS else session.thanks_ms
+    return _keep(replace(session, deadline_ms=now + wait), draft)
+
+
+def _answering(session: Session) -> tuple[Invitation, Draft]:
+    """Return what is being answered; refuse if the citizen has said that they are done."""
+    if session.submitted:
+        raise Refused("submitted")
+    return current(session)
+
+
+def choose(session: Session, event: Choose) -> Result:
+    """Take a reason of the level that was pressed, or put it back."""
+    _, draft = _answering(session)
+    if not re.fullmatch(f"{draft.level}[0-9]{{2}}", event.code):
+        raise Refused("foreign_reason")
+    if event.code in draft.reasons:
+        reasons = tuple(code for code in draft.reasons if code != event.code)
+    elif len(draft.reasons) >= 10:
+        raise Refused("too_many_reasons")
+    else:
+        reasons = (*draft.reasons, event.code)
+    return _amend(session, replace(draft, reasons=reasons), event.now)
+
+
+def write(session: Session, event: Write) -> Result:
+    """Take the citizen's own words as they stand now."""
+    _, draft = _answering(session)
+    text = readable(event.text)  # one unseen sign, and the hub would refuse the whole rating
+    if len(text) > 150:
+        raise Refused("text_too_long")
+    return _amend(session, replace(draft, comment=text), event.now)
+
+
+def submit(session: Session, event: Submit) -> Result:
+    """Take a bad rating that has a reason or words."""
+    _, draft = _answering(session)
+    if not draft.reasons and not draft.comment.strip():
+        raise Refused("no_reason_yet")
+    return done(session, event)
+
+
+def skip(session: Session, event: Skip) -> Result:
+    """Take back what was chosen or written: the citizen says nothing, so nothing is sent."""
+    _, draft = _answering(session)
+    if not draft.reasons and not draft.comment:
+        return done(session, event)
+    session, effects = _amend(session, replace(draft, reasons=(), comment=""), event.now)
+    return replace(session, submitted=True), effects
+
+
+def done(session: Session, event: Event) -> Result:
+    """Leave this screen, but not before the last word is on disk."""
+    _answering(session)
+    if not _on_disk(session):
+        return replace(session, submitted=True), ()
+    return _leave(session, event)
+
+
+def _leave(session: Session, event: Event) -> Result:
+    if session.screen is Screen.THANKS:
+        return finish(session, event)
+    deadline = event.now + session.thanks_ms
+    thanks = replace(session, screen=Screen.THANKS, submitted=False, deadline_ms=deadline)
+    return thanks, ()
+
+
+def undo(session: Session, event: Undo) -> Result:
+    """Take the answer back and ask anew, with all the time there was at first."""
+    invitation, draft = _answering(session)
+    if event.now - draft.tapped_ms > UNDO_MS:
+        raise Refused("undo_too_late")
+    again = replace(
+        session,
+        screen=Screen.INVITED,
+        draft=None,
+        kept=False,
+        shown_ms=event.now,
+        deadline_ms=event.now + invitation.ttl_ms,
+    )
+    return again, (Discard(invitation.id),)
+
+
+def finish(session: Session, event: Event) -> Result:
+    """Let the rating go out as it stands."""
+    invitation, _ = current(session)
+    return rest(session, event.now, (Release(invitation.id),))
+
+
+def expire(session: Session, event: Tick) -> Result:
+    """Nobody answered in time: that is no rating."""
+    if session.invitation is None:
+        raise AssertionError("an invitation expires, and there is none")
+    elapsed = event.now - session.shown_ms
+    close = Close(session.invitation.id, kind="expired", elapsed_ms=elapsed)
+    return rest(session, event.now, (close,))

@@ -1,0 +1,125 @@
+"""What can happen in front of a citizen, and what then has to be done: the words of `session`."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from protocol.messages import Invitation
+
+# ---------------------------------------------------------------- what can happen
+
+
+class Event(Struct, frozen=True):
+    """Something that happened at `now`, in milliseconds on the kiosk's monotonic clock."""
+
+    now: int
+
+
+class Offer(Event, frozen=True):
+    """The hub wants this invitation shown, for at most `ttl_ms` from now; None = nothing."""
+
+    invitation: Invitation | None
+    ttl_ms: int = 0
+
+
+class Tap(Event, frozen=True):
+    """The citizen pressed a level, 5..1, on the screen of `invitation`."""
+
+    invitation: str
+    level: int
+
+
+class Choose(Event, frozen=True):
+    """The citizen pressed a reason: it is taken, or put back if it was taken."""
+
+    code: str
+
+
+class Write(Event, frozen=True):
+    """The citizen's own words, as they stand now (at most 150 characters)."""
+
+    text: str
+
+
+class Submit(Event, frozen=True):
+    """The citizen is done: 提交评价, or 完成 on the thanks screen."""
+
+
+class Skip(Event, frozen=True):
+    """The citizen gives no reason for a bad level: it is kept, marked incomplete.
+
+    What was chosen or written before is taken back.
+    """
+
+
+class Undo(Event, frozen=True):
+    """A slip of the finger: 选错了，重选. Only within `UNDO_MS` of the tap."""
+
+
+class Tick(Event, frozen=True):
+    """Time has passed; only a deadline that is over makes it an event of the table."""
+
+
+class Saved(Event, frozen=True):
+    """The outbox has the draft of this revision on disk."""
+
+    revision: int
+
+
+class SaveFailed(Event, frozen=True):
+    """The outbox could not write: disk full, read-only or broken."""
+
+
+class Recovered(Event, frozen=True):
+    """The outbox can write again."""
+
+
+class Pause(Event, frozen=True):
+    """The hub says why this window is not serving; None = it is serving again."""
+
+    reason: str | None
+
+
+# ---------------------------------------------------------------- what has to be done
+
+
+class Keep(Struct, frozen=True):
+    """Put the draft on disk, signed, not to be sent yet; answer each with Saved or SaveFailed."""
+
+    draft: "Draft"
+
+
+class Release(Struct, frozen=True):
+    """The draft on disk is final: it may be sent."""
+
+    invitation: str
+
+
+class Discard(Struct, frozen=True):
+    """Take the draft off the disk again: it was undone before anything was sent."""
+
+    invitation: str
+
+
+class Close(Struct, frozen=True):
+    """Keep, as final, an outcome that is not a rating."""
+
+    invitation: str
+    kind: Literal["expired", "withdrawn"]
+    elapsed_ms: int = 0
+    reason: Literal["withdrawn", "superseded", "never_shown", "kiosk_failed"] = "withdrawn"
+
+
+Effect = Keep | Release | Discard | Close
+
+
+class Draft(Struct, frozen=True):
+    """What one citizen has pressed so far; `revision` grows with every press, and never back."""
+
+    invitation: str
+    level: int
+    elapsed_ms: int
+    tapped_ms: int
+    revision: int = 0
+    reasons: tuple[str, ...] = ()
+    comment: str = ""

@@ -1,0 +1,151 @@
+"""The commands `pingyi-hub broker-config` and `pingyi-hub revoke`."""
+
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from hub import console
+from hub.config import ConfigError, HubConfig
+from hub.console import CONFIG
+from hub.keys import public_keys
+from hub.link import brokerfiles
+from hub.link.brokerfiles import FilesError
+from hub.link.mosquitto import Plan, hub_user
+from hub.store import database, revocations
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+_NEEDED = ("ca", "device_ca", "kick_password")
+
+
+@click.command("broker-config")
+@CONFIG
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="存放 mosquitto 配置的目录；已有的同名文件会被换掉。",
+)
+@click.option("--certificate", type=FILE, required=True, help="消息服务的证书（server.pem）。")
+@click.option("--key", type=FILE, required=True, help="消息服务的密钥（server.key）。")
+@click.option("--crl", "crls", type=FILE, multiple=True, help="吊销名单；可以写多个 --crl。")
+@click.option("--bind", default="0.0.0.0", show_default=True, help="监听的地址。")
+def broker_config(
+    *, file: Path, out: Path, certificate: Path, key: Path, crls: tuple[Path, ...], bind: str
+) -> None:
+    """写出 mosquitto 的全套配置：只接受有证书的评价器，每台只能收发自己的消息。"""
+    config, base = console.load(file, files=False)
+    broker = config.broker
+    missing = [name for name in _NEEDED if not getattr(broker, name)]
+    if missing:
+        console.fail("\n".join(f"{file}：broker.{name}：缺少此项" for name in missing), 2)
+    out = out.absolute()
+    plan = Plan(
+        hall=config.hall,
+        folder=out,
+        port=broker.port,
+        kick_port=broker.kick_port,
+        bind=bind,
+        crl=bool(crls),
+    )
+    try:
+        brokerfiles.server_pair(certificate, key)
+        issuer = base / broker.device_ca
+        brokerfiles.certificate(issuer)
+        sources = {
+            "ca.pem": (base / broker.ca).read_bytes() + issuer.read_bytes(),
+            "server.pem": certificate.read_bytes(),
+            "server.key": key.read_bytes(),
+        }
+        if crls:
+            for crl in crls:
+                _checked(crl, issuer, None)
+            sources["crl.pem"] = b"".join(crl.read_bytes() for crl in crls)
+        password = brokerfiles.kick_password(base / broker.kick_password)
+        written = brokerfiles.write(plan, out, sources, password)
+    except (FilesError, OSError) as error:
+        console.fail(str(error))
+    for path in written:
+        click.echo(path)
+    click.echo(
+        f"试运行：mosquitto -c {out / 'mosquitto.conf'}\n"
+        f"服务器须用名称为 {hub_user(config.hall)} 的证书连接，端口 {broker.port}。",
+        err=True,
+    )
+    if not crls:
+        click.echo("注意：没有给出 --crl，消息服务不会拒绝已吊销的证书。", err=True)
+
+
+@click.command()
+@CONFIG
+@click.argument("device", required=False)
+@click.option("--reason", default="", help="原因，例如“被盗”。")
+@click.option("--crl", type=FILE, help="同时装上新的吊销名单（换掉 broker.crl 指的文件）。")
+@click.option("--lift", is_flag=True, help="撤销误吊销：重新接受这台评价器现在的密钥。")
+def revoke(file: Path, device: str | None, reason: str, crl: Path | None, lift: bool) -> None:
+    """不再接受一台评价器：五秒内断开，它此后送来的评价一律拒收。
+
+    不写评价器代号、只写 --crl 时，只换吊销名单。
+    """
+    config, base = console.load(file)
+    if device is not None:
+        _revoke(config, base, device, reason, lift=lift)
+    elif crl is None or lift:
+        console.fail("请写明评价器的代号，或用 --crl 给出新的吊销名单", 2)
+    if crl is not None:
+        _install(config, base, crl)
+
+
+def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bool) -> None:
+    try:
+        key = public_keys(config, base).get(device)
+    except ConfigError as error:
+        console.fail(str(error))
+    if key is None:
+        console.fail(f"配置里没有名为“{device}”的评价器：请用配置中的名称")
+    try:
+        changed = _record(base / config.state, device, revocations.digest(key), reason, lift)
+    except sqlite3.Error as error:
+        console.fail(f"数据文件无法使用：{error}。请检查磁盘空间和目录权限。")
+    if lift:
+        click.echo(f"{device} 恢复接受。" if changed else f"{device} 没有被吊销。")
+    else:
+        click.echo(f"{device} 已吊销。" if changed else f"{device} 之前已经吊销。")
+
+
+def _record(state: Path, device: str, digest: bytes, reason: str, lift: bool) -> bool:
+    state.mkdir(parents=True, exist_ok=True)
+    db = database.connect(state / "hub.db")
+    try:
+        if not db["revocations"].exists():
+            database.migrate(db)
+        now = time.time_ns() // 1_000_000
+        with db.atomic():
+            if lift:
+                return revocations.lift(db, device, now) > 0
+            return revocations.revoke(db, device, digest, reason, now)
+    finally:
+        db.close()
+
+
+def _install(config: HubConfig, base: Path, crl: Path) -> None:
+    broker = config.broker
+    if not broker.crl:
+        console.fail("配置里没有 broker.crl，不知道把吊销名单装到哪里。")
+    try:
+        _checked(crl, base / broker.device_ca, base / broker.crl)
+        brokerfiles.replace(base / broker.crl, crl.read_bytes())
+    except (FilesError, OSError) as error:
+        console.fail(str(error))
+    click.echo("吊销名单已装上。请执行 systemctl reload mosquitto（已装 path 单元的会自动执行）。")
+
+
+def _checked(new: Path, issuer: Path, old: Path | None) -> None:
+    certificate = brokerfiles.certificate(issuer)
+    brokerfiles.check_newer(
+        brokerfiles.revocation_list(new, certificate),
+        brokerfiles.revocation_list(old, certificate) if old is not None else None,
+        datetime.now(UTC),
+    )

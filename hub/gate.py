@@ -1,0 +1,52 @@
+"""What the hub needs at its broker, made of the configuration: TLS, the kick, papers to watch."""
+
+import logging
+from pathlib import Path
+
+from hub.config import ConfigError, HubConfig
+from hub.guard import Papers
+from hub.link import brokerfiles, tls
+from hub.link.brokerfiles import FilesError
+from hub.link.kick import Kicker
+
+log = logging.getLogger(__name__)
+
+
+def kicker(config: HubConfig, base: Path) -> Kicker | None:
+    """Return what ends sessions at the broker, if there is one; raises `ConfigError`."""
+    broker = config.broker
+    if broker.embedded or not broker.kick_password:
+        log.warning("kick=none note=已吊销的评价器在断线之前不会被断开，只是不再被接受")
+        return None
+    try:
+        password = brokerfiles.read_password(base / broker.kick_password)
+    except FilesError as error:
+        raise ConfigError(str(error)) from error
+    return Kicker(broker.kick_port, password)
+
+
+def context(config: HubConfig, base: Path) -> tls.MakeContext | None:
+    """Return what makes the hub's TLS contexts, tried once; raises `ConfigError`."""
+    broker = config.broker
+    if not broker.tls:
+        return None
+    make = tls.maker(base / broker.ca, base / broker.certificate, base / broker.key)
+    try:
+        make()
+    except OSError as error:
+        raise ConfigError(
+            f"连接消息服务的证书或密钥无法使用：{error}。"
+            "请核对 broker.ca、broker.certificate、broker.key 三个文件，密钥不能有口令"
+        ) from error
+    return make
+
+
+def papers(config: HubConfig, base: Path) -> Papers:
+    """Return the files whose end is watched."""
+    broker = config.broker
+    return Papers(
+        crl=base / broker.crl if broker.crl else None,
+        device_ca=base / broker.device_ca if broker.device_ca else None,
+        certificate=base / broker.certificate if broker.tls else None,
+        alarm_days=broker.crl_alarm_days,
+    )

@@ -1,0 +1,197 @@
+"""Watches over who is let in: revoked kiosks are refused and kicked, ageing lists are told.
+
+The hub refuses a revoked kiosk by itself; the broker follows by its revocation list (CRL), and
+what was connected before is kicked.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from msgspec import Struct
+
+from hub.link import brokerfiles
+from hub.link.brokerfiles import FilesError
+from hub.link.kick import KickError
+from hub.store import database, revocations
+
+log = logging.getLogger(__name__)
+
+EACH_S = 1.0
+RELOAD_S = 2.0
+"""What mosquitto gets to read a new list before those who may be on it are kicked."""
+
+
+class Papers(Struct, frozen=True, kw_only=True):
+    """Files with an end: the broker's revocation list and the hub's own certificate."""
+
+    crl: Path | None = None
+    device_ca: Path | None = None
+    certificate: Path | None = None
+    alarm_days: int = 14
+
+
+class Guard:
+    """Looks every second; its answers are for any thread.
+
+    `dismiss(device)` is called in the guard's thread when a device is found revoked, to take
+    back what is retained for it; `kick(device)` ends its session and may raise `KickError`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keys: Mapping[str, EllipticCurvePublicKey],
+        papers: Papers,
+        *,
+        dismiss: Callable[[str], None],
+        kick: Callable[[str], None] | None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._path = path
+        self._digests = {name: revocations.digest(key) for name, key in keys.items()}
+        self._papers = papers
+        self._dismiss = dismiss
+        self._kick = kick
+        self._now = now
+        self._revoked: frozenset[str] = frozenset()
+        self._heard: set[str] = set()
+        self._due: set[str] = set()
+        self._listed: frozenset[int] | None = None
+        self._kick_all_at: datetime | None = None
+        self._alarms: tuple[str, ...] = ()
+        self._locked_out = False
+        self._unkicked = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
+
+    def start(self) -> None:
+        """Look once, so that nobody slips in, then go on looking; raises sqlite3.Error."""
+        self._due.update(self._look_for_revoked())
+        self._check_papers()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def revoked(self, device: str) -> bool:
+        """Whether the device is not to be believed."""
+        return device in self._revoked
+
+    def all_revoked(self) -> frozenset[str]:
+        """Return the devices that are not to be believed."""
+        return self._revoked
+
+    def heard(self, device: str) -> None:
+        """Note that a revoked device still speaks: it is kicked (again)."""
+        self._heard.add(device)
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What wants attention, in Chinese."""
+        return self._alarms
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether the broker, by its list, lets no kiosk in any more."""
+        return self._locked_out
+
+    def _run(self) -> None:
+        while not self._stop.wait(EACH_S):
+            try:
+                self.look()
+            except Exception:  # the next look may succeed; without this thread there is none
+                log.exception("guard=failed")
+
+    def look(self) -> None:
+        """Look at revocations and papers once."""
+        fresh = self._look_for_revoked()
+        for device in fresh:
+            log.warning("revoked=%s", device)
+            self._dismiss(device)
+        self._check_papers()
+        heard, self._heard = self._heard, set()
+        self._due |= set(fresh) | (heard & self._revoked)
+        if self._kick_all_at is not None and self._now() >= self._kick_all_at:
+            self._kick_all_at = None
+            self._due |= set(self._digests)
+        self._kick_out()
+
+    def _look_for_revoked(self) -> list[str]:
+        db = database.connect(self._path)
+        try:
+            found = revocations.current(db)
+        finally:
+            db.close()
+        before = self._revoked
+        self._revoked = frozenset(
+            name for name, digest in self._digests.items() if (name, digest) in found
+        )
+        for device in sorted(before - self._revoked):
+            log.warning("accepted-again=%s", device)
+        return sorted(self._revoked - before)
+
+    def _kick_out(self) -> None:
+        """Kick who is due; whom it did not reach stays due."""
+        if self._kick is None:
+            self._due.clear()
+            return
+        try:
+            for device in sorted(self._due):
+                self._kick(device)
+                self._due.discard(device)
+                log.info("kicked=%s", device)
+        except KickError as error:
+            if not self._unkicked:
+                log.warning("kick=failed %s", error)
+            self._unkicked = True
+        else:
+            self._unkicked = False
+
+    def _check_papers(self) -> None:
+        alarms: list[str] = []
+        self._locked_out = False
+        try:
+            self._check_list(alarms)
+        except FilesError as error:
+            alarms.append(str(error))
+        if self._papers.certificate is not None:
+            try:
+                end = brokerfiles.certificate(self._papers.certificate).not_valid_after_utc
+                self._ends(alarms, "服务器连接消息服务的证书", end, "届时评价器全部中断")
+            except FilesError as error:
+                alarms.append(str(error))
+        for text in alarms:
+            if text not in self._alarms:
+                log.warning("alarm=%s", text)
+        if self._alarms and not alarms:
+            log.info("alarm=over")
+        self._alarms = tuple(alarms)
+
+    def _check_list(self, alarms: list[str]) -> None:
+        if self._papers.crl is None or self._papers.device_ca is None:
+            return
+        issuer = brokerfiles.certificate(self._papers.device_ca)
+        crl = brokerfiles.revocation_list(self._papers.crl, issuer)
+        listed = frozenset(entry.serial_number for entry in crl)
+        if self._listed is not None and listed - self._listed:
+            self._kick_all_at = self._now() + timedelta(seconds=RELOAD_S)
+            log.warning("crl=changed added=%d", len(listed - self._listed))
+        self._listed = listed
+        end = crl.next_update_utc
+        if end is not None:
+            self._locked_out = end <= self._now()
+            self._ends(alarms, "评价器吊销名单", end, "过期后所有评价器都连不上")
+
+    def _ends(self, alarms: list[str], what: str, end: datetime, then: str) -> None:
+        left = end - self._now()
+        if left <= timedelta(0):
+            alarms.append(f"{what}已于 {end:%Y-%m-%d} 过期，{then}：请立即更换")
+        elif left <= timedelta(days=self._papers.alarm_days):
+            alarms.append(f"{what}将于 {end:%Y-%m-%d} 到期，{then}：请尽快更换")

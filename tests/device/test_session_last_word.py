@@ -1,0 +1,248 @@
+"""The citizen's last word: no thanks, and no leave taken, before it is on the disk."""
+
+import pytest
+from session_world import SAVED, TAPPED, fresh, led, name, offer, rating, refused, session_in
+
+from device.events import (
+    Choose,
+    Close,
+    Discard,
+    Keep,
+    Offer,
+    Pause,
+    Recovered,
+    Release,
+    Saved,
+    SaveFailed,
+    Skip,
+    Submit,
+    Tap,
+    Tick,
+    Undo,
+    Write,
+)
+from device.session import ARM_MS, Screen, step
+
+NOW = SAVED + 1_000
+LATER = NOW + 300
+
+
+def waiting():
+    """A citizen who submitted a bad rating whose reason, revision 2, is not yet on the disk."""
+    return led(Choose(NOW, "108"), Submit(NOW), start=rating(1))[0]
+
+
+def taking_leave():
+    """A citizen who pressed 完成 after a reason, revision 2, that is not yet on the disk."""
+    return led(Choose(NOW, "510"), Submit(NOW), start=rating(5))[0]
+
+
+# ---------------------------------------------------------------- the disk comes first
+
+
+def test_submitting_waits_for_the_reason_to_be_on_the_disk():
+    """Thanks comes with the word on the reason, and its time begins only then."""
+    session = waiting()
+    assert session.screen is Screen.REASONS
+    assert session.submitted
+    session, effects = step(session, Saved(LATER, 2))
+    assert effects == ()
+    assert session.screen is Screen.THANKS
+    assert session.draft.reasons == ("108",)
+    assert session.deadline_ms == LATER + session.thanks_ms
+
+
+def test_submitting_does_not_wait_for_what_is_on_the_disk():
+    """Where everything is saved, the thanks follows the press at once."""
+    session, _ = led(Choose(NOW, "108"), Saved(LATER, 2), Submit(LATER), start=rating(1))
+    assert session.screen is Screen.THANKS
+    assert not session.submitted
+
+
+def test_submitting_waits_for_the_newest_of_several():
+    """The word on an earlier press is not the word on the last one."""
+    pressed = (Choose(NOW, "108"), Write(NOW, "慢"), Choose(NOW, "109"), Submit(NOW))
+    session, _ = led(*pressed, start=rating(1))
+    for revision in (2, 3):
+        session, effects = step(session, Saved(LATER, revision))
+        assert (session.screen, effects) == (Screen.REASONS, ())
+    session, _ = step(session, Saved(LATER, 4))
+    assert session.screen is Screen.THANKS
+
+
+def test_a_word_on_the_disk_alone_submits_nothing():
+    """A citizen who has not said that they are done goes on choosing."""
+    session, effects = led(Choose(NOW, "108"), Saved(LATER, 2), start=rating(1))
+    assert session.screen is Screen.REASONS
+    assert session.deadline_ms == NOW + session.reasons_ms
+    assert effects == [Keep(session.draft)]
+
+
+def test_taking_leave_waits_for_the_disk():
+    """完成 lets the rating go out, and the next citizen come, only when it is whole."""
+    session = taking_leave()
+    assert session.screen is Screen.THANKS
+    session, effects = step(session, Saved(LATER, 2))
+    assert effects == (Release(name(1)),)
+    assert session == fresh(session)
+
+
+def test_thanks_after_a_wait_is_a_thanks_like_any_other():
+    """The citizen may still add a reason or see a slip undone."""
+    session, _ = led(Saved(LATER, 2), Choose(LATER, "109"), start=waiting())
+    assert session.draft.reasons == ("108", "109")
+    session, effects = led(Saved(LATER, 2), Undo(LATER), start=waiting())
+    assert session.screen is Screen.INVITED
+    assert effects == [Discard(name(1))]
+
+
+def test_time_ends_even_a_wait():
+    """A disk that hangs holds nobody for ever: the order to release stands behind the reason."""
+    session = waiting()
+    session, effects = led(Tick(session.deadline_ms), start=session)
+    assert effects == [Release(name(1))]
+    assert session == fresh(session)
+    assert step(session, Saved(LATER, 2)) == (session, ())
+
+
+# ---------------------------------------------------------------- while waiting
+
+
+@pytest.mark.parametrize("wait", [waiting, taking_leave])
+@pytest.mark.parametrize(
+    "press", [Submit(LATER), Choose(LATER, "109"), Write(LATER, "慢"), Undo(LATER)]
+)
+def test_a_press_while_waiting_is_refused_and_changes_nothing(wait, press):
+    """Who is done is done: what is being saved is what was submitted."""
+    session = wait()
+    assert refused(session, press) == "submitted"
+    assert session == wait()
+
+
+def test_skipping_while_waiting_takes_nothing_back():
+    """The reasons were submitted before."""
+    assert refused(waiting(), Skip(LATER)) == "submitted"
+
+
+@pytest.mark.parametrize("wait", [waiting, taking_leave])
+def test_the_hub_can_still_speak_while_a_citizen_waits(wait):
+    """An invitation and a pause are held for afterwards."""
+    session, effects = led(offer(2, LATER), Pause(LATER, "午休"), start=wait())
+    assert effects == []
+    assert session.submitted
+    assert session.waiting.invitation.id == name(2)
+    assert session.pause == "午休"
+
+
+# ---------------------------------------------------------------- 不说原因，直接提交
+
+
+def test_skipping_takes_back_reasons_and_words():
+    """What is kept, and the citizen thanked for, has neither."""
+    chosen, _ = led(Choose(NOW, "108"), Write(NOW, "慢"), Saved(NOW, 3), start=rating(1))
+    session, (keep,) = step(chosen, Skip(LATER))
+    assert keep == Keep(session.draft)
+    assert keep.draft.revision == 4
+    assert (keep.draft.level, keep.draft.reasons, keep.draft.comment) == (1, (), "")
+    assert session.screen is Screen.REASONS
+    session, _ = step(session, Saved(LATER, 4))
+    assert session.screen is Screen.THANKS
+    assert (session.draft.reasons, session.draft.comment) == ((), "")
+
+
+def test_skipping_waits_for_a_reason_that_was_put_back():
+    """Nothing is left to take back, but the disk may still hold the reason."""
+    session, effects = led(
+        Choose(NOW, "108"), Choose(NOW, "108"), Saved(NOW, 2), Skip(LATER), start=rating(1)
+    )
+    assert [keep.draft.reasons for keep in effects] == [("108",), ()]
+    assert session.screen is Screen.REASONS
+    assert step(session, Saved(LATER, 3))[0].screen is Screen.THANKS
+
+
+def test_skipping_takes_back_blank_words_too():
+    """A space is not a word, but it would go out as one."""
+    session, effects = led(Write(NOW, " "), Skip(LATER), start=rating(1))
+    assert [keep.draft.comment for keep in effects] == [" ", ""]
+    assert session.submitted
+
+
+# ---------------------------------------------------------------- a word that comes late
+
+
+def undone():
+    """A citizen who undid a tap while its reason, revision 2, was still being saved."""
+    return led(Choose(NOW, "108"), Undo(NOW), start=rating(1))[0]
+
+
+def test_the_word_on_an_undone_tap_is_taken_silently():
+    """The citizen has been asked anew, and nothing of the first answer is left."""
+    assert step(undone(), Saved(LATER, 2)) == (undone(), ())
+
+
+def test_the_late_word_on_an_undone_tap_does_not_pass_for_the_new_one():
+    """The new tap is thanked for when it is on the disk itself."""
+    again = Tap(NOW + ARM_MS, name(1), 5)
+    session, (keep,) = led(again, start=undone())
+    assert keep.draft.revision == 3
+    session, effects = step(session, Saved(again.now, 2))
+    assert (session.screen, session.kept, effects) == (Screen.SAVING, False, ())
+    session, _ = step(session, Saved(again.now, 3))
+    assert (session.screen, session.kept) == (Screen.THANKS, True)
+
+
+def test_nor_does_it_when_the_disk_has_failed():
+    """A new tap of which nothing is known to be on the disk is no rating."""
+    again = Tap(NOW + ARM_MS, name(1), 5)
+    session, _ = led(again, SaveFailed(LATER), Saved(LATER, 2), start=undone())
+    assert not session.kept
+    _, effects = step(session, Recovered(LATER))
+    assert effects == (Close(name(1), kind="withdrawn", reason="kiosk_failed"),)
+
+
+@pytest.mark.parametrize("screen", [Screen.IDLE, Screen.INVITED, Screen.PAUSED])
+def test_the_word_on_a_citizen_who_has_gone_is_taken_silently(screen):
+    """It is no error, and tells the next citizen nothing."""
+    session = session_in(screen)
+    assert step(session, Saved(LATER, 7)) == (session, ())
+
+
+def test_the_word_on_the_last_citizen_does_not_thank_the_next_one():
+    """Revisions grow from one citizen to the next, so that none can be taken for another."""
+    gone, _ = led(Choose(NOW, "510"), Tick(NOW + 8_000), start=rating(5))
+    tapped = Tap(NOW + 8_000 + TAPPED, name(2), 5)
+    session, (keep,) = led(offer(2, NOW + 8_000), tapped, start=gone)
+    assert keep.draft.revision == 3
+    session, _ = step(session, Saved(tapped.now, 2))
+    assert session.screen is Screen.SAVING
+
+
+# ---------------------------------------------------------------- a disk that fails meanwhile
+
+
+@pytest.mark.parametrize("wait", [waiting, taking_leave])
+def test_no_thanks_when_the_last_word_cannot_be_saved(wait):
+    """The kiosk is out of service; the rating is kept, and goes out whole after the recovery."""
+    before = wait()
+    session, effects = led(SaveFailed(LATER), start=before)
+    assert (session.screen, session.kept, effects) == (Screen.OUT_OF_SERVICE, True, [])
+    session, effects = led(Recovered(LATER), start=session)
+    assert effects == [Keep(before.draft), Release(name(1))]
+    assert session == fresh(session)
+
+
+def test_what_was_taken_back_does_not_go_out_after_a_failure():
+    """The disk still has the reasons that the citizen skipped, so the draft is kept once more."""
+    failed = (Choose(NOW, "108"), Saved(NOW, 2), Skip(LATER), SaveFailed(LATER))
+    _, (*_, keep, release) = led(*failed, Recovered(LATER), start=rating(1))
+    assert (keep.draft.reasons, keep.draft.comment) == ((), "")
+    assert release == Release(name(1))
+
+
+def test_a_wait_that_failed_does_not_bind_the_next_citizen():
+    """After the recovery the next one chooses and submits freely."""
+    session, _ = led(
+        offer(2, LATER), SaveFailed(LATER), Recovered(LATER), Offer(LATER, None), start=waiting()
+    )
+    assert session == fresh(session)
+    assert not session.submitted
