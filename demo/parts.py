@@ -79,6 +79,7 @@ class Part:
                 stderr=log,
                 limit=1 << 20,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # Ctrl+C is for the demonstration, which stops them
                 preexec_fn=dying_with(os.getpid()),
             )
         try:

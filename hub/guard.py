@@ -134,6 +134,7 @@ class Guard:
             name for name, digest in self._digests.items() if (name, digest) in found
         )
         for device in sorted(before - self._revoked):
+            self._due.discard(device)
             log.warning("accepted-again=%s", device)
         return sorted(self._revoked - before)
 

@@ -12,6 +12,7 @@ PAGES = (
 )
 READMES = PAGES[:2]
 OPERATIONS = ROOT / "docs" / "operations.zh-CN.md"
+ENROLMENT = ROOT / "docs" / "enrolment.zh-CN.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -7,7 +7,7 @@ import tomllib
 import click
 import msgspec
 import pytest
-from pages import OPERATIONS, PAGES, PROTOCOL, READMES, ROOT, block, name_of, prose, text
+from pages import ENROLMENT, OPERATIONS, PAGES, PROTOCOL, READMES, ROOT, block, name_of, prose, text
 
 from demo.__main__ import main as demo_command
 from device import config as kiosk_config
@@ -16,9 +16,15 @@ from device.session import TABLE
 from hub import config as hub_config
 from hub.__main__ import main as hub_command
 from hub.web import api
+from provisioning.__main__ import main as provision_command
 from scripts import refresh_docs
 
-COMMANDS = {"demo": demo_command, "hub": hub_command, "kiosk": kiosk_command}
+COMMANDS = {
+    "demo": demo_command,
+    "hub": hub_command,
+    "kiosk": kiosk_command,
+    "provision": provision_command,
+}
 A_TEST = re.compile(r"tests/[\w/]+\.py")
 # A developer's folders, a package registry, what was left open.
 STRAY = re.compile(r"(?<!\w)/(work|tmp|root|home|Users)/|py(pi|thonhosted)\.|TODO|FIXME|PROMISE")
@@ -80,8 +86,8 @@ def test_both_readmes_have_the_same_form():
 
 
 def test_every_command_and_option_is_explained():
-    """README or the operations manual names each console script, command and option."""
-    pages = text(READMES[0]) + text(OPERATIONS)
+    """README or a manual names each console script, command and option."""
+    pages = text(READMES[0]) + text(OPERATIONS) + text(ENROLMENT)
     with (ROOT / "pyproject.toml").open("rb") as file:
         scripts = tomllib.load(file)["project"]["scripts"]
     assert sorted(scripts) == [f"pingyi-{name}" for name in sorted(COMMANDS)]

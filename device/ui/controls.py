@@ -129,8 +129,6 @@ class Field(TextInput):
     citizen's words to the next.
     """
 
-    scroll_y: Any  # Kivy's own, in pixels
-
     def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
         super().__init__(
             multiline=True,
@@ -199,12 +197,6 @@ class Field(TextInput):
         if getattr(touch, "button", "left") != "left":
             return False
         return bool(super().on_touch_down(touch))
-
-    def on_touch_up(self, touch: Any) -> bool:
-        """Let go of a finger; what it has scrolled comes to rest on a whole line."""
-        taken = bool(super().on_touch_up(touch))
-        self.scroll_y = round(self.scroll_y / self._step) * self._step
-        return taken
 
     def _tell(self, _: Any, text: str) -> None:
         if self.alive:

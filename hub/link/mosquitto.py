@@ -43,7 +43,6 @@ max_packet_size {packet}
 max_inflight_messages 100
 max_queued_messages 10000
 max_queued_bytes 16777216
-max_qos 1
 
 # For all together, in bytes.
 memory_limit 268435456
@@ -65,8 +64,10 @@ log_dest syslog
 """
 
 _TLS = """
+# Whatever is said of a listener stands below it: above the first one it would open port 1883.
 listener {port} {bind}
 max_connections {connections}
+max_qos 1
 cafile {cafile}
 certfile {certfile}
 keyfile {keyfile}

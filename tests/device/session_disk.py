@@ -42,10 +42,13 @@ class Disk:
         """Whether just this draft is on the disk."""
         return self.drafts.get(draft.invitation) == draft
 
-    def answered_or_queued(self):
-        """The revisions that were answered, or will be before whatever is ordered next."""
-        queued = {order.draft.revision for order in self.orders if isinstance(order, Keep)}
-        return self._answered | queued
+    def queued(self):
+        """The revisions that will be answered before whatever is ordered next."""
+        return {order.draft.revision for order in self.orders if isinstance(order, Keep)}
+
+    def answered(self):
+        """The revisions that were answered, one way or the other."""
+        return frozenset(self._answered)
 
     def writes(self):
         """Carry out the oldest order."""

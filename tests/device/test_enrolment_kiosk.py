@@ -235,6 +235,16 @@ def test_a_hub_out_of_reach_is_named(state):
     assert "连接不上 127.0.0.1:1" in result.text
 
 
+def test_the_machine_knows_its_serial_number_or_says_nothing(tmp_path, monkeypatch):
+    """As a Raspberry Pi tells it, with its closing zero; elsewhere there is none."""
+    monkeypatch.setattr(enrolment, "_SERIAL_NUMBER", tmp_path / "serial-number")
+    assert enrolment.hardware() == ""
+    (tmp_path / "serial-number").write_bytes(b"10000000abcdef01\0")
+    assert enrolment.hardware() == "10000000abcdef01"
+    (tmp_path / "serial-number").write_bytes(b"\xff\x1b")
+    assert enrolment.hardware() == ""
+
+
 # ---------------------------------------------------------------- waiting
 
 

@@ -288,6 +288,8 @@ def wiped(stage):
     stage.touch("submit")
     yield
     yield
+    stage.emit(Saved(stage.now, stage.session.revision))
+    yield
     say(after_submit=str(stage.session.screen), comment_on_thanks=screen.find("comment") is None)
     stage.touch("done")
     yield

@@ -1,6 +1,7 @@
 """Each attack on the broker, against the real mosquitto under the generated configuration."""
 
 import contextlib
+import re
 import shutil
 import socket
 import ssl
@@ -298,13 +299,15 @@ def test_the_kick_listener_gives_no_rights(broker, hub):
 
 
 def test_the_configuration_is_said_in_full(broker):
-    """Anonymous refused on both listeners, nothing kept, no delay, the rest as decided."""
+    """Two listeners and no other, anonymous refused on both, nothing kept, no delay."""
     lines = (broker.out / "mosquitto.conf").read_text(encoding="utf-8").splitlines()
     assert lines.count("allow_anonymous false") == 2
     assert [line for line in lines if line.startswith("listener")] == [
         f"listener {broker.port} {LOOPBACK}",
         f"listener {broker.kick_port} 127.0.0.1",
     ]
+    opened = re.findall(r"Opening ipv[46] listen socket on port (\d+)", broker.says())
+    assert set(map(int, opened)) == {broker.port, broker.kick_port}  # no third by default
     for line in ("persistence false", "set_tcp_nodelay true", "per_listener_settings true"):
         assert line in lines
     assert {path.stat().st_mode & 0o777 for path in broker.out.glob("*.key")} == {0o640}

@@ -10,7 +10,7 @@ import threading
 import brokers
 import pytest
 from brokers import LOOPBACK, eventually
-from tls_world import HALL, Papers, SecureMosquitto, self_signed
+from tls_world import HALL, Papers, SecureMosquitto, knock, refusal, self_signed
 
 from device.link import DeviceLink
 from device.tls import of_state
@@ -179,5 +179,21 @@ def test_a_renewed_certificate_is_taken_up(papers, state, tmp_path):
             new.write_bytes((papers.folder / "renewed.pem").read_bytes())
             new.rename(state / "identity" / "device.pem")
             eventually(lambda: len(connections) == 2, "a connection with the new certificate")
+    finally:
+        broker.kill()
+
+
+def test_a_list_that_is_over_locks_out_until_there_is_a_new_one(papers, tmp_path):
+    """What the alarm is for; after a reload with a fresh list everybody may come again."""
+    if not brokers.mosquitto_is_there():
+        pytest.skip("mosquitto is not installed (apt install mosquitto)")
+    broker = SecureMosquitto(tmp_path, papers)
+    (broker.out / "crl.pem").write_bytes(papers.crl("over", days=0).read_bytes())
+    broker.start()
+    try:
+        assert refusal(broker.port, papers.context("k1")) == "SSLV3_ALERT_CERTIFICATE_EXPIRED"
+        (broker.out / "crl.pem").write_bytes(papers.crl().read_bytes())
+        broker.reload()
+        assert knock(broker.port, papers.context("k1"))
     finally:
         broker.kill()

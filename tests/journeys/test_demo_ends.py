@@ -1,5 +1,6 @@
 """However a demonstration ends, its programs end with it, and its folder is nobody else's."""
 
+import asyncio
 import os
 import select
 import signal
@@ -10,6 +11,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from demo.cases import Row
+from demo.host import host
+from demo.parts import PartError
+from demo.play import Plan, play
 
 ROOT = Path(__file__).parents[2]
 CASES = (
@@ -31,7 +37,12 @@ def command(folder):
 def playing(folder):
     """A demonstration whose first case is on its way."""
     process = subprocess.Popen(
-        command(folder), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(folder),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         for line in process.stdout:
@@ -84,15 +95,17 @@ def test_killed_with_9_it_leaves_no_program_behind(tmp_path):
 
 
 @pytest.mark.timeout(90)
-def test_told_to_end_it_ends_in_good_order(tmp_path):
-    """SIGTERM stops every program and says so, without a traceback."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_end_it_ends_in_good_order(tmp_path, number, code):
+    """SIGTERM, and Ctrl+C that a terminal sends to all, stop every program; no traceback."""
     with playing(tmp_path) as process:
         with held(children(process.pid)) as programs:
-            process.send_signal(signal.SIGTERM)
+            os.killpg(process.pid, number)
             out, errors = process.communicate(timeout=60)
             assert all_end(programs, within_s=0)
-        assert process.returncode == 143
-        assert "已停止" in out
+        assert process.returncode == code
+        assert out.endswith("已停止。\n")
+        assert "断电" not in out
         assert errors == ""
 
 
@@ -107,3 +120,42 @@ def test_a_second_one_leaves_the_first_alone(tmp_path):
         assert "另一个演示正在使用" in second.stderr
         assert "〔3/52〕" in next(line for line in process.stdout if "〔" in line)
         assert (tmp_path / "out" / "hall" / "hub.toml").exists()
+
+
+def a_row(serial):
+    return Row(2, serial, 1, "事项", "示例甲", "1号窗口", 5, (), "")
+
+
+@pytest.mark.timeout(90)
+def test_what_the_hub_refuses_ends_a_play_in_words(tmp_path):
+    """A row that the reader would not have let through is named with the hub's own reason."""
+    plan = Plan(out=tmp_path, quiet=True)
+    with pytest.raises(PartError, match="第 2 行被大厅服务器拒绝"):
+        asyncio.run(play([a_row("A 1")], plan))
+
+
+@pytest.mark.timeout(90)
+def test_what_the_hub_refuses_does_not_end_the_open_demonstration(tmp_path, monkeypatch):
+    """With a person at the window it is told, and the next case is invited."""
+    told = []
+    waited = asyncio.Event()
+
+    def say(_, who, what):
+        told.append((who, what))
+        if what.startswith("请您评价"):
+            waited.set()
+
+    monkeypatch.setattr("demo.timeline.Timeline.say", say)
+    monkeypatch.setattr("demo.host.PAUSE_S", 0)
+
+    async def watched():
+        hosting = asyncio.create_task(host([a_row("A 1"), a_row("A2")], Plan(out=tmp_path)))
+        await asyncio.wait(
+            [asyncio.create_task(waited.wait()), hosting], return_when="FIRST_COMPLETED"
+        )
+        hosting.cancel()
+        await asyncio.gather(hosting, return_exceptions=True)
+
+    asyncio.run(watched())
+    assert [who for who, what in told if "不能邀请评价" in what] == ["大厅"]
+    assert told[-1][1].startswith("请您评价")
