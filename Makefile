@@ -43,7 +43,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 demo: $(READY)
 	$(BIN)/pingyi-demo $(ARGS)

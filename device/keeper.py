@@ -182,7 +182,8 @@ class Keeper:
 
     def _carry_out(self, effect: Effect) -> None:
         try:
-            if self._broken_ms is not None and not isinstance(effect, Keep):
+            # In the order of the orders: nothing overtakes what is still to be written.
+            if self._broken_ms is not None and (self._unkept or not isinstance(effect, Keep)):
                 raise sqlite3.OperationalError("the disk is known to be broken")
             self._write(effect)
         except Ended as error:

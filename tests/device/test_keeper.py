@@ -57,6 +57,14 @@ def test_a_tap_is_saved_and_sent_when_it_is_final(world):
     assert sent.stamp.offset_ms == HUB_AHEAD_MS
 
 
+def test_every_draft_is_answered_with_its_revision(world):
+    """In order, an undone one too: the session waits for the word on just what was pressed."""
+    reasoned = rating(name(1), level=1, revision=2, reasons=("108",))
+    world.orders(rating(name(1), level=1, revision=1), reasoned, Discard(name(1)))
+    world.orders(rating(name(1), revision=3))
+    assert [word.revision for word in world.happened(Saved)] == [1, 2, 3]
+
+
 def test_an_undone_tap_is_never_sent(world):
     """Its number goes to the next outcome."""
     world.connect()
