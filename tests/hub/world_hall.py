@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -182,7 +183,17 @@ class Hall:
     def quiet(self):
         """Wait until all that was handed in is committed and all that follows is sent."""
         for _ in range(3):  # a job, what follows its commit, and what that set off
-            self.writer.call(lambda _: None)
+            self._turn()
+
+    def _turn(self):
+        """Be one job of the writer, once it has room for one."""
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return self.writer.call(lambda _: None)
+            except Busy:
+                assert time.monotonic() < end, "the writer's queue stayed full"
+                time.sleep(0.001)
 
     def quiet_or_broken(self):
         """Wait until all is done or has failed, as on a full disk or with a full queue."""
