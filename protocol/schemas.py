@@ -4,6 +4,7 @@
 message; `outcome` is the signed content of leaf `rating`.
 """
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -44,6 +45,18 @@ def _schema(name: str, kind: Any) -> dict[str, Any]:
             part["required"] = ["v", *part.get("required", [])]
             del part["properties"]["v"]["default"]
     return schema
+
+
+def _cleaned(node: Any) -> Any:
+    """Take the indentation out of descriptions, as Python itself does from 3.13 on."""
+    if isinstance(node, dict):
+        return {
+            key: inspect.cleandoc(value)
+            if key == "description" and isinstance(value, str)
+            else _cleaned(value)
+            for key, value in node.items()
+        }
+    return [_cleaned(each) for each in node] if isinstance(node, list) else node
 
 
 def write(directory: Path) -> None:

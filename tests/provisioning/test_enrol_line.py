@@ -1,5 +1,6 @@
 """Enrolment with the real serial code, over ptys, on cables that do what cables do."""
 
+import contextlib
 import random
 import shutil
 import socket
@@ -230,14 +231,11 @@ def test_over_a_socket(office, cable, tmp_path):
     def bridge():
         client, _ = server.accept()
         client.settimeout(0.01)
-        while not done.is_set():
-            try:
-                data = client.recv(4096)
-                kiosk_line.write(data)
-            except TimeoutError:
-                pass
-            client.sendall(kiosk_line.read())
-        client.close()
+        with client, contextlib.suppress(ConnectionError):  # the desk is done and hangs up
+            while not done.is_set():
+                with contextlib.suppress(TimeoutError):
+                    kiosk_line.write(client.recv(4096))
+                client.sendall(kiosk_line.read())
 
     thread = threading.Thread(target=bridge)
     thread.start()
