@@ -39,7 +39,7 @@ def texts() -> dict[str, str]:
 
 
 def _schema(name: str, kind: Any) -> dict[str, Any]:
-    schema = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
+    schema = {"$schema": DIALECT, "title": name, **_cleaned(msgspec.json.schema(kind))}
     for part in schema["$defs"].values():
         if "v" in part["properties"]:  # it has a default in the code, none on the wire
             part["required"] = ["v", *part.get("required", [])]
