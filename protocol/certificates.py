@@ -74,14 +74,6 @@ _USAGE = {
 }
 
 
-class CrlAlarm(StrEnum):
-    """Why a revocation list wants attention, in order of urgency."""
-
-    EXPIRED = "expired"  # a broker that holds it now lets nobody in
-    NOT_YET = "not_yet"  # its start lies ahead: a clock is wrong, and nobody is let in either
-    DUE = "due"  # half of its life is over: make the next one now
-
-
 def root(key: ec.EllipticCurvePrivateKey, *, name: str, now: datetime) -> x509.Certificate:
     """Return the certificate of the root, signed by itself."""
     subject = _name(f"{name} root")
@@ -228,19 +220,6 @@ def revocation_list(
             .build()
         )
     return builder.sign(issuer_key, _SHA256)
-
-
-def crl_alarm(crl: x509.CertificateRevocationList, now: datetime) -> CrlAlarm | None:
-    """Return why the list wants attention, or None while less than half of its life is over.
-
-    With `CRL_DAYS` there are two weeks between the first alarm and a broker that lets nobody in.
-    """
-    start, end = crl.last_update_utc, crl.next_update_utc
-    if end is None or now >= end:
-        return CrlAlarm.EXPIRED
-    if now < start:
-        return CrlAlarm.NOT_YET
-    return CrlAlarm.DUE if now >= start + (end - start) / 2 else None
 
 
 def _usage(*, leaf: bool) -> x509.KeyUsage:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from world_authority import DAY, NOW, Judge, enrolled, new_authority, request
 
 from protocol import certificates, signing
-from protocol.certificates import CertificateError, CrlAlarm, Purpose, RequestRefused, WrongDevice
+from protocol.certificates import CertificateError, Purpose, RequestRefused, WrongDevice
 from protocol.errors import TopicError
 
 PEM = serialization.Encoding.PEM
@@ -331,17 +331,11 @@ def test_the_revocation_list_is_taken_by_openssl_and_names_the_revoked(authority
     assert listed.is_signature_valid(authority._devices.certificate.public_key())
 
 
-def test_the_alarm_rings_two_weeks_before_the_list_locks_everyone_out(authority, judge, kiosk):
-    """Half of the list's life is the time to act; OpenSSL still takes it until the last day."""
+def test_a_list_is_good_until_its_last_day(authority, judge, kiosk):
+    """OpenSSL takes it from its start to its end, thirty days, and not outside of them."""
     pem = authority.crl(NOW)
-    crl = x509.load_pem_x509_crl(pem)
-    assert certificates.crl_alarm(crl, NOW) is None
-    assert certificates.crl_alarm(crl, NOW + 14 * DAY) is None
-    assert certificates.crl_alarm(crl, NOW + 15 * DAY) is CrlAlarm.DUE
     assert judge.verdict(kiosk, "sslclient", crl=pem, at=NOW + 29 * DAY) == "ok"
-    assert certificates.crl_alarm(crl, NOW + 30 * DAY) is CrlAlarm.EXPIRED
     assert "expired" in judge.verdict(kiosk, "sslclient", crl=pem, at=NOW + 31 * DAY)
-    assert certificates.crl_alarm(crl, NOW - 2 * DAY) is CrlAlarm.NOT_YET
     assert "not yet valid" in judge.verdict(kiosk, "sslclient", crl=pem, at=NOW - 1.01 * DAY)
 
 
