@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from bench import ingest, kiosk, pairs, stand
+from bench import ingest, kiosk, ledger, pairs, stand
 
-NAMES = ("ingest", "invitation", "tap", "start")
+NAMES = ("ingest", "ledger", "invitation", "tap", "start")
 HOW = (
     "Each figure was measured in turns with its peer (A B A B …) and the ratio taken round by "
     "round. Quote the ratios: the figures depend on the machine and on what else it was doing. "
@@ -30,6 +30,8 @@ def sections(
     """Measure what is wanted, one after the other."""
     if "ingest" in wanted:
         yield from ingest.measure(home / "ingest", ratings)
+    if "ledger" in wanted:
+        yield from ledger.measure(home / "ledger", ledger.Size(ratings.ratings, ratings.rounds))
     if "invitation" in wanted or "tap" in wanted:
         found = kiosk.rounds(home / "rounds", screens.rounds)
         if "invitation" in wanted:

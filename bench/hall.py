@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 from bench import stand
-from hub.web.auth import new_key
+from hub.rules.access import Scope
+from hub.store import api_keys, bindings, database
+from protocol.messages import Staff
 
 HALL = "bench"
 WINDOW = "1号窗口"
+CLERK = Staff(name="示例甲", number="0317")
 HOUR = "2026-11-02 09:30:00"
 
 
@@ -73,21 +77,36 @@ CASE = {
 
 
 def configure(home: Path, broker_port: int, keys: dict[str, Path]) -> tuple[Path, int, str]:
-    """Write the hub's configuration for these devices; return file, API port and key."""
-    api, (key, digest) = stand.free_port(), new_key()
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "api-key.sha256").write_text(digest + "\n", encoding="ascii")
+    """Write the hub's configuration for these devices, pair the first one; sign its clerk on.
+
+    Returns file, API port and key.
+    """
+    api = stand.free_port()
+    key = bind(home / "hub", next(iter(keys)))
     lines = [
         f'hall = "{HALL}"\nhall_name = "示例区政务服务中心"\nstate = "hub"',
-        f'[api]\nport = {api}\nkey_files = ["api-key.sha256"]',
+        f"[api]\nport = {api}",
         f"[broker]\nembedded = false\nport = {broker_port}",
         *(f'[[devices]]\nname = "{name}"\npublic_key = "{pem}"' for name, pem in keys.items()),
-        f'[[windows]]\nname = "{WINDOW}"\nlabel = "综合受理"\ndevice = "{next(iter(keys))}"',
-        'staff = { name = "示例甲", number = "0317" }',
+        f'[[windows]]\nname = "{WINDOW}"\nlabel = "综合受理"',
     ]
     file = home / "hub.toml"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file, api, key
+
+
+def bind(state: Path, device: str) -> str:
+    """Pair a kiosk and sign a clerk on before the hub starts; return a key of its interface."""
+    state.mkdir(parents=True, exist_ok=True)
+    db = database.connect(state / "hub.db")
+    database.migrate(db)
+    now = time.time_ns() // 1_000_000
+    with db.atomic():
+        bindings.pair(db, WINDOW, device, by="console", now=now)
+        bindings.sign_on(db, WINDOW, CLERK, by="console", now=now)
+        _, key = api_keys.create(db, "bench", frozenset({Scope.CASES, Scope.INVITE}), now)
+    db.close()
+    return key
 
 
 @contextlib.contextmanager

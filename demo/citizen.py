@@ -79,16 +79,16 @@ async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None
 
 
 async def _say_why(kiosk: KioskPart, row: Row) -> None:
-    for code in row.reasons:
-        if not await kiosk.order("tap", key=f"reason-{code}"):
-            await kiosk.order("tap", key="more")
-            await _press_once_there(kiosk, f"reason-{code}")
-        await _see(kiosk, _chosen(code))
     if row.comment:
         await _press_once_there(kiosk, "comment")
         await asyncio.sleep(0.05)
         await kiosk.order("type", text=row.comment)
         await _see(kiosk, lambda seen: seen.get("comment") == row.comment)
+    for code in row.reasons:
+        if not await kiosk.order("tap", key=f"reason-{code}"):
+            await kiosk.order("tap", key="more")
+            await _press_once_there(kiosk, f"reason-{code}")
+        await _see(kiosk, _chosen(code))
 
 
 async def _press(kiosk: KioskPart, key: str, then: Callable[[dict[str, Any]], bool]) -> None:

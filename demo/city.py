@@ -24,9 +24,13 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from demo import city_faults
 from demo.city_rules import Refusal, check_rating, check_service
 
-MODES = ("ok", "down", "slow", "error", "drop", "html", "empty")
+MODES = ("ok", "down", "slow", "drop", "drip", *city_faults.WHOLE)
+TAKEN_FIRST = frozenset({"drop", "drip", "repeat"})
+"""What the city answers only after it has accepted the record; else nothing is accepted."""
+
 Key = tuple[str, ...]
 
 
@@ -81,6 +85,7 @@ class City:
         self._delay = 0.0
         self._until = float("inf")
         self._left: int | None = None
+        self._after = False
 
     def application(self) -> web.Application:
         """Return the routes."""
@@ -99,16 +104,11 @@ class City:
 
     async def _take(self, request: web.Request, *, rating: bool) -> web.StreamResponse:
         body = await request.read()
-        mode, delay = self._next_mode()
+        mode, delay, after = self._next_mode()
         if mode == "down":
-            return _cut(request)
-        if mode == "error":
-            return web.Response(status=500, text="Internal Server Error")
-        if mode == "html":
-            page = "<html><body>系统维护中</body></html>"
-            return web.Response(text=page, content_type="text/html")
-        if mode == "empty":
-            return web.Response()
+            return city_faults.cut(request)
+        if mode in city_faults.WHOLE and not after:
+            return await city_faults.answer(request, mode, delay)
         if mode == "slow":
             await asyncio.sleep(delay)
         try:
@@ -116,7 +116,9 @@ class City:
         except OSError as error:
             # What stands in the file is uncertain now; the next start reads it and knows.
             sys.exit(f"city: cannot write: {error}")
-        return _cut(request) if mode == "drop" else answer
+        if mode in ("ok", "slow") or answer.status != 200:  # a refusal is not made a success
+            return answer
+        return await city_faults.answer(request, mode, delay)
 
     def _judge(self, body: bytes, *, rating: bool) -> web.Response:
         try:
@@ -132,33 +134,44 @@ class City:
         self._book.add(record)
         return _reply(200, success=True, code="ok", message="接收成功")
 
-    def _next_mode(self) -> tuple[str, float]:
+    def _next_mode(self) -> tuple[str, float, bool]:
         if self._left == 0 or time.monotonic() >= self._until:
             self._set("ok")
         if self._left is not None:
             self._left -= 1
-        return self._mode, self._delay
+        return self._mode, self._delay, self._after
 
     def _set(
-        self, mode: str, *, delay: float = 0.0, lasts: float | None = None, count: int | None = None
+        self,
+        mode: str,
+        *,
+        delay: float = 0.0,
+        lasts: float | None = None,
+        count: int | None = None,
+        after: bool = False,
     ) -> None:
         self._mode, self._delay, self._left = mode, delay, count
+        self._after = after or mode in TAKEN_FIRST
         self._until = float("inf") if lasts is None else time.monotonic() + lasts
 
     async def _control(self, request: web.Request) -> web.Response:
-        """Set a fault: `seconds` is the delay of "slow", the duration of the others."""
+        """Set a fault: `seconds` is the delay of "slow" and "drip", else how long it lasts.
+
+        `count`: for so many records only. `after`: the record is accepted before the bad answer.
+        """
         try:
             wish: dict[str, Any] = json.loads(await request.read())
             seconds, count = wish.get("seconds"), wish.get("count")
             mode = MODES[MODES.index(wish["mode"])]
             seconds = None if seconds is None else float(seconds)
             count = None if count is None else int(count)
+            after = bool(wish.get("after"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return web.json_response({"problem": str(error)}, status=400)
-        if mode == "slow":
+        if mode in ("slow", "drip"):
             self._set(mode, delay=1.0 if seconds is None else seconds, count=count)
         else:
-            self._set(mode, lasts=seconds, count=count)
+            self._set(mode, lasts=seconds, count=count, after=after)
         return web.json_response({"mode": self._mode})
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -182,12 +195,6 @@ def _reply(status: int, *, success: bool = False, code: str, message: str) -> we
         status=status,
         dumps=lambda value: json.dumps(value, ensure_ascii=False),
     )
-
-
-def _cut(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()  # goes nowhere
 
 
 async def serve(port: int, out: Path) -> None:

@@ -11,11 +11,11 @@ import re
 import shutil
 from pathlib import Path
 
-from demo.citizen import STEPS
+from demo.pictures import NAMES
 
 MARKER = ".pingyi-demo"
 _FILES = ("summary.json", "city.jsonl")
-_PICTURE = re.compile(rf"[0-9]{{2}}-({'|'.join(STEPS)})\.png")
+_PICTURE = re.compile(rf"[0-9]{{2}}-({'|'.join(NAMES)})\.png")
 _WORDS = {
     errno.EACCES: "没有权限",
     errno.EPERM: "没有权限",

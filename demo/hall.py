@@ -1,8 +1,6 @@
 """A whole hall on loopback: hub, kiosks and the stand-in city, made ready in one folder."""
 
-import hashlib
 import os
-import secrets
 import socket
 import subprocess
 from collections.abc import Callable, Iterable
@@ -12,7 +10,7 @@ import msgspec
 
 from demo.cases import Row
 from demo.parts import KioskPart, Listener, Part, PartError, module
-from demo.window_system import staff_number
+from demo.window_system import SCOPES
 
 HALL = "demo"
 HALL_NAME = "示例区政务服务中心"
@@ -25,22 +23,13 @@ class Size(msgspec.Struct, frozen=True):
     height: int = 600
 
 
-class Place(msgspec.Struct, frozen=True):
-    """What stands at a window: its kiosk's number, from 0, and the clerk who is signed on."""
+def places(rows: Iterable[Row], kiosks: int) -> dict[str, int]:
+    """Spread the windows of the rows over so many kiosks; kiosks are numbered from 0.
 
-    kiosk: int
-    clerk: str
-
-
-def places(rows: Iterable[Row], kiosks: int) -> dict[str, Place]:
-    """Spread the windows of the rows over so many kiosks; each starts with its first clerk."""
-    clerks: dict[str, str] = {}
-    for row in rows:
-        clerks.setdefault(row.window, row.staff)
-    return {
-        window: Place(number % kiosks, clerk)
-        for number, (window, clerk) in enumerate(clerks.items())
-    }
+    Windows that share a kiosk have it by turns: it is moved to where the next citizen comes.
+    """
+    windows = dict.fromkeys(row.window for row in rows)
+    return {window: number % kiosks for number, window in enumerate(windows)}
 
 
 def free_ports(count: int) -> list[int]:
@@ -57,15 +46,16 @@ def free_ports(count: int) -> list[int]:
 class Hall:
     """Configuration files and keys under `home`, and the programs that use them.
 
-    `windows` says what stands at each window; `mosquitto` is that program's path where it is
-    to carry the messages instead of the embedded broker. Raises `PartError` and `OSError`.
+    `windows` names the kiosk of each window, by its number. Nothing is paired and nobody is
+    signed on yet. `mosquitto` is that program's path where it is to carry the messages instead
+    of the embedded broker. Raises `PartError` and `OSError`.
     """
 
     def __init__(
         self,
         home: Path,
         city_file: Path,
-        windows: dict[str, Place],
+        windows: dict[str, int],
         *,
         headless: bool,
         size: Size,
@@ -76,13 +66,19 @@ class Hall:
         self.windows = windows
         home.mkdir(parents=True, exist_ok=True)
         self.api_port, self.broker_port, self.city_port = free_ports(3)
-        self.api_key = secrets.token_urlsafe(32)
         self.kiosks = [
             self._kiosk(number, headless=headless, size=size)
-            for number in range(max(place.kiosk for place in windows.values()) + 1)
+            for number in range(max(windows.values()) + 1)
         ]
         self.broker = self._mosquitto(mosquitto) if mosquitto else None
-        self.hub = Listener("大厅服务器", self._hub(), home / "hub.log", self.api_port)
+        config = self._hub()
+        self.api_key = _api_key(config)
+        self.hub = Listener(
+            "大厅服务器",
+            module("hub", "serve", "--config", str(config)),
+            home / "hub.log",
+            self.api_port,
+        )
         self.city = Listener(
             "城市平台（替身）",
             module("demo.city", "--port", str(self.city_port), "--out", str(city_file)),
@@ -161,12 +157,10 @@ class Hall:
             self.home / f"{name}.log",
         )
 
-    def _hub(self) -> list[str]:
-        digest = hashlib.sha256(self.api_key.encode()).hexdigest()
-        (self.home / "api-key.sha256").write_text(digest + "\n", encoding="ascii")
+    def _hub(self) -> Path:
         lines = [
             f'hall = "{HALL}"\nhall_name = "{HALL_NAME}"\nstate = "hub"',
-            f'[api]\nport = {self.api_port}\nkey_files = ["api-key.sha256"]',
+            f"[api]\nport = {self.api_port}",
             f"[broker]\nport = {self.broker_port}\nembedded = {'false' if self.broker else 'true'}",
             f'[upstream]\nurl = "http://127.0.0.1:{self.city_port}"\ntimeout_s = 5',
         ]
@@ -174,16 +168,25 @@ class Hall:
             f'[[devices]]\nname = "{device_name(number)}"\npublic_key = "{device_name(number)}.pem"'
             for number in range(len(self.kiosks))
         ]
-        for window, place in self.windows.items():
-            number = staff_number(place.clerk)
-            lines.append(
-                f'[[windows]]\nname = {_quoted(window)}\nlabel = "综合受理"\n'
-                f'device = "{device_name(place.kiosk)}"\n'
-                f"staff = {{ name = {_quoted(place.clerk)}, number = {_quoted(number)} }}"
-            )
+        lines += [
+            f'[[windows]]\nname = {_quoted(window)}\nlabel = "综合受理"' for window in self.windows
+        ]
         file = self.home / "hub.toml"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return module("hub", "serve", "--config", str(file))
+        return file
+
+
+def _api_key(config: Path) -> str:
+    """Return a new interface key with all that the window system does, as IT would make it."""
+    scopes = [part for scope in SCOPES for part in ("--scope", scope.value)]
+    made = subprocess.run(
+        module("hub", "key", "add", "demo", *scopes, "--config", str(config)),
+        check=False,
+        capture_output=True,
+    )
+    if made.returncode:
+        raise PartError(f"不能新建接口密钥：{made.stderr.decode().strip()}")
+    return made.stdout.decode().strip()
 
 
 def _quoted(text: str) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from demo.bindings import Bindings
 from demo.cases import Row
 from demo.hall import Hall, places
 from demo.parts import Away
+from demo.pictures import Camera
 from demo.play import Plan
 from demo.tally import read_city
 from demo.timeline import Timeline
@@ -34,11 +36,13 @@ async def host(rows: list[Row], plan: Plan) -> None:
         mosquitto=plan.mosquitto,
     )
     desk = WindowSystem(hall.api_port, hall.api_key)
+    bindings = Bindings(hall, desk, line, Camera(plan.out, rows), back=False)
     try:
         await hall.start(lambda part: line.say("演示", f"{part.name}已就绪"))
         for number, row in enumerate(without_end(rows)):
-            line.case(row, number % len(rows) + 1, len(rows))
             try:
+                await bindings.prepare(0, row)
+                line.case(row, number % len(rows) + 1, len(rows))
                 await _case(line, hall, desk, row)
             except Rejected as error:
                 line.say("大厅", f"这个办件不能邀请评价：{error}")

@@ -40,15 +40,20 @@ class Finger:
             sys.stdout.flush()
 
     def _watch(self, view: View) -> None:
-        session = view.session
+        session, settings = view.session, view.settings
         draft = session.draft
+        pairing = settings.pairing if settings else None
         seen: dict[str, object] = {
             "screen": session.screen.value,
             "invitation": session.invitation.id if session.invitation else None,
             "reasons": list(draft.reasons) if draft else [],
             "comment": draft.comment if draft else "",
             "connected": view.connected,
-            "settings": view.settings is not None,
+            "settings": settings is not None,
+            "window": settings.window.name if settings and settings.window else None,
+            "clerk": settings.staff.name if settings and settings.staff else None,
+            "code": pairing.code if pairing else None,
+            "candidate": pairing.window.name if pairing and pairing.window else None,
         }
         if seen != self._last:
             self._last = seen

@@ -88,6 +88,11 @@ class Part:
         except TimeoutError:
             raise PartError(f"{self.name}没有在 {START_S:.0f} 秒内启动，请看 {self._log}") from None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
+
     async def kill(self) -> None:
         """Kill it at once, as a power cut would."""
         process = self._process

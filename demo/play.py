@@ -1,7 +1,6 @@
 """Plays a cases file through a whole hall, with interruptions, and counts what arrived."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Coroutine
@@ -11,16 +10,17 @@ from typing import Any
 import msgspec
 
 from demo import citizen
+from demo.bindings import MISSING, Bindings
 from demo.cases import Row
 from demo.citizen import Pressed
 from demo.hall import Hall, Size, places
 from demo.hops import Hops
 from demo.interruptions import Interruptions
 from demo.parts import Away, KioskPart, PartError, first_error
+from demo.pictures import Camera
 from demo.tally import Played, Summary, count
 from demo.timeline import Timeline
 from demo.window_system import Rejected, WindowSystem
-from protocol.messages import Rated
 
 KIOSKS = 3
 ANSWER_S = 120
@@ -88,6 +88,8 @@ class _Stage:
         self._plan = plan
         self._line = line
         self._desk = WindowSystem(hall.api_port, hall.api_key)
+        self._camera = Camera(plan.out, rows)
+        self._bindings = Bindings(hall, self._desk, line, self._camera, back=True)
         self._hops = Hops(line, hall.city_file, rows)
         self.played = [Played(row=row, pressed=[]) for row in rows]
         self._services = Counter(row.serial for row in rows)
@@ -112,25 +114,30 @@ class _Stage:
         earlier: dict[int, int] = {}
         seen: Counter[str] = Counter()
         for index, each in enumerate(self.played):
-            lanes[self._hall.windows[each.row.window].kiosk].append(index)
+            lanes[self._hall.windows[each.row.window]].append(index)
             earlier[index] = seen[each.row.serial]
             seen[each.row.serial] += 1
         async with asyncio.TaskGroup() as group:
             group.create_task(self._chaos())
+            async with asyncio.TaskGroup() as pairing:
+                for number, indices in lanes.items():
+                    pairing.create_task(self._bindings.pair(number, self.played[indices[0]].row))
             for number, indices in lanes.items():
                 group.create_task(self._lane(number, indices, earlier))
 
     async def _lane(self, number: int, indices: list[int], earlier: dict[int, int]) -> None:
+        before: Played | None = None
         for index in indices:
             each = self.played[index]
             serial = each.row.serial
             async with self._turn:
                 while self._finished[serial] < earlier[index]:
                     await self._turn.wait()
-                self._count += 1
-                self._turn.notify_all()
             try:
-                await self._case(self._hall.kiosks[number], each)
+                if before is not None and before.row.window != each.row.window:
+                    await self._until_settled(before)  # the kiosk is to leave
+                async with self._bindings.clerk(each.row.staff):
+                    await self._case(number, each)
                 if self._services[serial] > self._finished[serial] + 1:
                     await self._until_settled(each)
             except Rejected as error:
@@ -139,6 +146,7 @@ class _Stage:
             async with self._turn:
                 self._finished[serial] += 1
                 self._turn.notify_all()
+            before = each
             await asyncio.sleep(self._plan.pace_s)
 
     async def _until_settled(self, each: Played) -> None:
@@ -150,11 +158,15 @@ class _Stage:
                     break
                 await asyncio.sleep(0.05)
 
-    async def _case(self, kiosk: KioskPart, each: Played) -> None:
+    async def _case(self, number: int, each: Played) -> None:
         """One citizen at one window; whoever is cut off is invited again, as a clerk would."""
-        row, line = each.row, self._line
-        snap = self._camera(kiosk, row)
-        line.case(row, self._count, len(self.played))
+        row, line, kiosk = each.row, self._line, self._hall.kiosks[number]
+        snap = self._camera.of(kiosk, row)
+        await self._bindings.prepare(number, row)
+        async with self._turn:
+            self._count += 1
+            line.case(row, self._count, len(self.played))
+            self._turn.notify_all()
         await self._desk.register(row)
         await snap("idle")
         for _ in range(TRIES):
@@ -163,9 +175,12 @@ class _Stage:
                     row, WALK_AWAY_S if row.level is None else ANSWER_S
                 )
             except Rejected as error:
-                if "already_rated" in error.code:
+                if error.code == "already_rated":
                     each.done = True
                     return
+                if error.code in MISSING:  # signed off at midnight
+                    await self._bindings.prepare(number, row)
+                    continue
                 raise
             pressed = Pressed(invitation=status["id"])
             each.pressed.append(pressed)
@@ -240,26 +255,6 @@ class _Stage:
             self._hops.city()
             await asyncio.sleep(0.3)
 
-    def _camera(self, kiosk: KioskPart, row: Row) -> citizen.Snap:
-        """Return what takes the pictures of the first citizen, and of the first bad rating.
-
-        The numbers of the second follow those of the first; a step that is taken again,
-        after a power cut, takes the place of its first picture.
-        """
-        first = self.played[0].row
-        bad = next((each.row for each in self.played if each.row.level in Rated.bad), None)
-        if row not in (first, bad):
-            return _no_picture
-        before = 0 if row == first else len(citizen.steps(first))
-        steps = citizen.steps(row)
-
-        async def snap(step: str) -> None:
-            path = self._plan.out / f"{before + steps.index(step) + 1:02d}-{step}.png"
-            with contextlib.suppress(Away):  # no kiosk, no picture
-                await kiosk.order("shot", path=str(path.resolve()))
-
-        return snap
-
     async def _chaos(self) -> None:
         cuts = Interruptions(self._hall, self._line, self._hops, self._until_case)
         cases = len(self.played)
@@ -289,7 +284,3 @@ class _Stage:
                 await asyncio.wait(follows, timeout=TOLD_S)
             self._hops.city()
         return drained
-
-
-async def _no_picture(step: str) -> None:
-    del step

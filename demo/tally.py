@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from demo.cases import Row
 from demo.citizen import Pressed
 from hub.store import database, deliveries, invitations, ledger
+from hub.store.bindings import Change
 from protocol import signing
 from protocol.errors import SignatureInvalid
-from protocol.messages import Rated
+from protocol.messages import Invitation, Rated, Staff
 
 
 class Played(msgspec.Struct, kw_only=True):
@@ -31,7 +32,9 @@ class Summary(msgspec.Struct, kw_only=True):
     has twice. `altered`: ratings that arrived other than pressed. `invented`: ratings at the
     city that nobody pressed. `cut_off`: ratings that arrived as far as the citizen had come
     when the kiosk lost its power, so with fewer reasons or a shorter comment than meant;
-    neither lost nor altered.
+    neither lost nor altered. `misplaced`: invitations that named another clerk than the row's
+    or than who was signed on at the window by the ledger, or that went to a kiosk which by the
+    ledger was not paired with it.
     """
 
     rows: int = 0
@@ -49,6 +52,7 @@ class Summary(msgspec.Struct, kw_only=True):
     altered: int = 0
     invented: int = 0
     cut_off: int = 0
+    misplaced: int = 0
     kills: int = 0
     seconds: float = 0.0
     problems: list[str] = []
@@ -93,6 +97,7 @@ def count(played: list[Played], hub_file: Path, city_file: Path, keys: dict[str,
     """Compare what was pressed, what the ledger holds and what the city has."""
     summary = Summary(rows=len(played))
     _count_ledger(summary, hub_file)
+    _in_place(summary, played, hub_file)
     records = read_city(city_file)
     ratings: dict[tuple[str, int], list[dict[str, Any]]] = {}
     services: set[tuple[str, int]] = set()
@@ -126,6 +131,44 @@ def _count_ledger(summary: Summary, hub_file: Path) -> None:
     if not account.balanced:
         summary.problems.append(f"账目不平：{account}")
     summary.problems += [f"{device}：编号缺 {gap} 条" for device, gap in missing.items()]
+
+
+def _in_place(summary: Summary, played: list[Played], hub_file: Path) -> None:
+    """Follow kiosks and clerks through the ledger, and look at each invitation on the way."""
+    db = database.connect(hub_file)
+    entries = db.execute(
+        """
+        SELECT kind, device, body FROM ledger
+        WHERE kind IN ('invited', 'paired', 'unpaired', 'signed_on', 'signed_off')
+        ORDER BY position
+        """
+    ).fetchall()
+    db.close()
+    wanted = {
+        (each.row.serial, each.row.service_number): (each.row.window, each.row.staff)
+        for each in played
+    }
+    kiosks: dict[str, str] = {}
+    clerks: dict[str, Staff | None] = {}
+    for kind, device, body in entries:
+        if kind == "invited":
+            invitation = msgspec.json.decode(body, type=Invitation)
+            window, staff = invitation.window.name, invitation.staff
+            row = wanted.get((invitation.serial, invitation.service_number))
+            if (
+                kiosks.get(window) != device
+                or clerks.get(window) != staff
+                or row != (window, staff.name)
+            ):
+                summary.misplaced += 1
+            continue
+        change = msgspec.json.decode(body, type=Change)
+        if kind == "paired":
+            kiosks[change.window] = device
+        elif kind == "unpaired":
+            kiosks.pop(change.window, None)
+        else:
+            clerks[change.window] = change.staff if kind == "signed_on" else None
 
 
 def _compare(
@@ -207,6 +250,7 @@ def _judge(summary: Summary) -> None:
         ("duplicated", "条评价重复"),
         ("altered", "条评价被改动"),
         ("invented", "条评价无人按过"),
+        ("misplaced", "个邀请的评价器或工作人员与台账中的配对、签到不符"),
         ("open", "个邀请没有结果"),
         ("waiting", "条记录还没有报送"),
     ):

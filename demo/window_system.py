@@ -8,21 +8,36 @@ from urllib.parse import quote
 import aiohttp
 
 from demo.cases import Row
+from hub.rules.access import Scope
 
 CHINA = timezone(timedelta(hours=8))
 RETRY_S = 0.2
+SCOPES = (
+    Scope.CASES,
+    Scope.INVITE,
+    Scope.WINDOWS,
+    Scope.SIGN_ON_ANYONE,
+    Scope.PAIR,
+    Scope.REBIND,
+)
+"""What the key of this window system must be allowed to do."""
 
 
 class Rejected(Exception):
-    """The hub answered that this cannot be done; the text is its own."""
+    """The hub answered that this cannot be done; `code` is the kind, the text is its own."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(str(problem.get("detail") or problem))
-        self.code = str(problem.get("type", ""))
+        self.code = str(problem.get("type", "")).rpartition(":")[2]
 
 
 class WindowSystem:
-    """Registers cases and invites; patient while the hub is away, as such a system must be."""
+    """Binds kiosks and clerks, registers cases, invites.
+
+    Patient while the hub is away, as such a system must be: a call is said again until it is
+    answered, so where its answer was lost it may have been done already. Every call raises
+    `Rejected`.
+    """
 
     def __init__(self, port: int, key: str) -> None:
         self._base = f"http://127.0.0.1:{port}/api/v1"
@@ -46,20 +61,55 @@ class WindowSystem:
         body = {
             "serial": row.serial,
             "service_number": row.service_number,
-            "staff": {"name": row.staff, "number": staff_number(row.staff)},
+            "staff": clerk(row.staff),
             "timeout_s": timeout_s,
         }
-        return await self._ask("POST", f"/windows/{quote(row.window, safe='')}/invitations", body)
+        return dict(await self._ask("POST", _window(row.window, "/invitations"), body))
 
     async def status(self, invitation: str) -> dict[str, Any]:
         """Return how an invitation stands."""
-        return await self._ask("GET", f"/invitations/{invitation}")
+        return dict(await self._ask("GET", f"/invitations/{invitation}"))
 
-    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    async def windows(self) -> dict[str, dict[str, Any]]:
+        """Return how all windows stand, by name."""
+        return {each["name"]: each for each in await self._ask("GET", "/windows")}
+
+    async def window(self, name: str) -> dict[str, Any]:
+        """Return how a window stands."""
+        return dict(await self._ask("GET", _window(name)))
+
+    async def claim(self, window: str, code: str) -> dict[str, Any]:
+        """Type the code of a kiosk for a window; returns which kiosk that is."""
+        return dict(await self._ask("POST", _window(window, "/pairing"), {"code": code}))
+
+    async def confirm(self, window: str, device: str) -> None:
+        """Confirm that the kiosk shows the window's name."""
+        await self._ask("POST", _window(window, "/pairing/confirmation"), {"device": device})
+
+    async def cancel(self, window: str, device: str) -> None:
+        """Say that it was another kiosk."""
+        await self._ask("POST", _window(window, "/pairing/cancellation"), {"device": device})
+
+    async def move(self, window: str, to: str, device: str) -> None:
+        """Have the kiosk of a window serve another one."""
+        try:
+            await self._ask("POST", _window(window, "/pairing/move"), {"to": to})
+        except Rejected as error:
+            moved = error.code == "not_paired" and (await self.window(to))["device"] == device
+            if not moved:  # else it was done before, and the answer lost
+                raise
+
+    async def sign_on(self, window: str, name: str) -> None:
+        """Put a clerk at a window."""
+        await self._ask("PUT", _window(window, "/staff"), clerk(name))
+
+    async def _ask(self, method: str, path: str, body: object = None) -> Any:
         while True:
             try:
                 async with self._session.request(method, self._base + path, json=body) as answer:
-                    found: dict[str, Any] = await answer.json(content_type=None)
+                    found: Any = (
+                        None if answer.status == 204 else await answer.json(content_type=None)
+                    )
                     if answer.status < 400:
                         return found
                     if answer.status < 500:
@@ -67,6 +117,15 @@ class WindowSystem:
             except (aiohttp.ClientError, TimeoutError, ValueError):
                 pass  # the hub is away
             await asyncio.sleep(RETRY_S)
+
+
+def _window(name: str, rest: str = "") -> str:
+    return f"/windows/{quote(name, safe='')}{rest}"
+
+
+def clerk(name: str) -> dict[str, str]:
+    """Return a clerk as the hub is told of them."""
+    return {"name": name, "number": staff_number(name)}
 
 
 def staff_number(name: str) -> str:

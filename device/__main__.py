@@ -1,18 +1,38 @@
 """The command `pingyi-kiosk`."""
 
-import errno
+import contextlib
+import faulthandler
+import io
 import logging
+import os
 import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from device import config as configuration
-from device import identity
-from protocol.enrolment.kiosk import Stage
+from device import crash
+from device.keypad.keypad_commands import keypad
+from device.troubles import unusable
+from device.watchdog import Notifier
+
+if TYPE_CHECKING:
+    from device.splash import Splash
+    from device.view import EnrolmentView
+    from protocol.enrolment.kiosk import Stage, Tried
+
+log = logging.getLogger(__name__)
+
+START_US = 60_000_000
+"""How long a start may take before systemd calls it hung: WatchdogSec of the unit."""
+
+GIVEN_UP = (
+    "评价器 5 分钟内意外出错 3 次，已停在“暂停服务”，不再自动重试。"
+    "已保存的评价仍在本机，恢复后会继续发送。请查看上面的错误记录，排除原因后重新启动评价器；"
+    "原因不明时，请把日志交给维护人员"
+)
 
 CONFIG = click.option(
     "--config",
@@ -22,26 +42,7 @@ CONFIG = click.option(
     show_default=True,
     help="配置文件（TOML）。",
 )
-
-
-_SYSTEM = {
-    errno.EACCES: "没有权限",
-    errno.EPERM: "没有权限",
-    errno.EROFS: "只读文件系统",
-    errno.ENOSPC: "磁盘已满",
-    errno.EDQUOT: "超出磁盘配额",
-    errno.ENOTDIR: "路径中有文件，不是目录",
-    errno.EEXIST: "这是文件，不是目录",
-    errno.ENOENT: "不存在，也不能新建",
-    errno.EIO: "磁盘读写出错",
-}
-_SQLITE = {
-    "SQLITE_FULL": "磁盘已满",
-    "SQLITE_READONLY": "数据文件只能读，不能写",
-    "SQLITE_CANTOPEN": "打不开数据文件",
-    "SQLITE_IOERR": "磁盘读写出错",
-    "SQLITE_BUSY": "数据文件正被另一个程序占用",
-}
+HEADLESS = click.option("--headless", is_flag=True, help="没有显示器时在内存中绘制。")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,38 +64,58 @@ def _fail(words: str) -> NoReturn:
     sys.exit(1)
 
 
-def _unusable(state: Path, error: Exception) -> str:
-    """Say what the system refused, and what to look at."""
-    if isinstance(error, sqlite3.Error):
-        name = getattr(error, "sqlite_errorname", "")  # absent where no file is concerned
-        cause = next((words for start, words in _SQLITE.items() if name.startswith(start)), "")
-    else:
-        cause = _SYSTEM.get(getattr(error, "errno", None) or 0, "")
-    cause = cause or str(error)
-    place = getattr(error, "filename", None)
-    where = f"（{place}）" if place and place not in cause else ""
-    return (
-        f"本机状态目录 {state} 不能使用：{cause}{where}。"
-        "请检查磁盘空间、是否只读，以及运行评价器的用户对该目录有没有写权限"
-    )
-
-
 @main.command()
 @CONFIG
-@click.option("--headless", is_flag=True, help="没有显示器时在内存中绘制。")
+@HEADLESS
 def run(file: Path, headless: bool) -> None:
-    """开机后运行评价器。"""
+    """开机后运行评价器。
+
+    按配置须加密连接、但还没有入网的评价器，先在屏幕上显示入网，完成后自动重新启动。
+    程序意外出错时，屏幕显示“请稍候，正在恢复”并自动重新启动；没有 systemd 看护时，
+    5 分钟内出错 3 次就停在“暂停服务”，等待处理。
+    """
     config, base = _load(file)
+    with contextlib.suppress(io.UnsupportedOperation, AttributeError):  # no real stderr
+        faulthandler.enable()  # systemd's watchdog sends SIGABRT: the log then tells what hung
     from device import kiosk  # noqa: PLC0415 - the other commands need no screen
-    from device.assembly import InUse  # noqa: PLC0415
+
+    try:
+        splash = kiosk.raise_curtain(config, base, headless=headless)
+    except Exception as error:  # noqa: BLE001 - no window: whoever started it has to know
+        _fail(f"无法打开显示窗口：{error}。请检查显示器和图形驱动，没有显示器时请加 --headless")
+    try:
+        if crash.exhausted():
+            log.critical("crash=given-up %s", GIVEN_UP)
+            kiosk.rest(splash)
+            return
+        _run(config, base, splash, headless=headless)
+    except crash.Crashed:
+        crash.restart()
+    except Exception:
+        log.critical("crash=start", exc_info=True)
+        crash.restart()
+
+
+def _run(
+    config: configuration.KioskConfig, base: Path, splash: "Splash", *, headless: bool
+) -> None:
+    from device import kiosk  # noqa: PLC0415 - as above
+    from device.assembly import InUse  # noqa: PLC0415 - only after the first picture
+    from device.identity import IdentityError  # noqa: PLC0415
     from device.ui.fonts import FontMissing  # noqa: PLC0415
 
     try:
-        kiosk.run(config, base, headless=headless)
-    except (identity.IdentityError, FontMissing, InUse) as error:
+        if cause := kiosk.unenrolled(config, base):
+            if kiosk.await_enrolment(config, base, cause, headless=headless, splash=splash):
+                Notifier().tell(WATCHDOG_USEC=START_US)
+                # A window of Kivy cannot be followed by another one in the same process.
+                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command
+            return
+        kiosk.run(config, base, headless=headless, splash=splash)
+    except (IdentityError, FontMissing, InUse) as error:
         _fail(str(error))
     except (OSError, sqlite3.Error) as error:
-        _fail(_unusable(base / config.state, error))
+        _fail(unusable(base / config.state, error))
 
 
 @main.command()
@@ -107,23 +128,97 @@ def run(file: Path, headless: bool) -> None:
     show_default=True,
     help="最多等待入网台多少秒。",
 )
-def enrol(file: Path, port: str | None, wait: int) -> None:
+@click.option("--screen", is_flag=True, help="在评价器自己的屏幕上显示入网过程（须写 --port）。")
+@HEADLESS
+@click.option("--new-key", is_flag=True, help="换新密钥：旧密钥被吊销或被复制过时使用。")
+@click.option(
+    "--discard-outbox",
+    is_flag=True,
+    help="与 --new-key 同用：还没送达的评价结果不再发送，文件改名保留在本机。",
+)
+def enrol(
+    *,
+    file: Path,
+    port: str | None,
+    wait: int,
+    screen: bool,
+    headless: bool,
+    new_key: bool,
+    discard_outbox: bool,
+) -> None:
     """生成本机密钥（如果还没有），并通过线缆入网；不写 --port 时只打印公钥。
 
     密钥始终留在本机。没有入网台时，把打印出的公钥交给管理员登记到大厅服务器。
     """
+    from device import identity  # noqa: PLC0415 - `run` draws before it needs this
+
     config, base = _load(file)
     state = base / config.state
+    if screen and port is None:
+        _fail("--screen 须与 --port 同用：请写明与入网台相连的端口")
+    if discard_outbox and not new_key:
+        _fail("--discard-outbox 只能与 --new-key 同用")
     try:
+        if new_key:
+            _renew(state, discard=discard_outbox)
         if port is None:
             key = identity.load_or_create(state / "device-key.pem")
             click.echo(identity.public_pem(key).decode(), nl=False)
-            return
-        _enrol(port, state, config, wait)
+        elif screen:
+            _enrol_on_screen(port, base, config, wait, headless=headless)
+        else:
+            _enrol(port, state, config, wait)
     except identity.IdentityError as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(_unusable(state, error))
+    except (OSError, sqlite3.Error) as error:
+        _fail(unusable(state, error))
+
+
+def _renew(state: Path, *, discard: bool) -> None:
+    from device import new_key as new_keys  # noqa: PLC0415 - as above
+    from device.assembly import InUse, only_one  # noqa: PLC0415
+
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_one(state):
+            copy = new_keys.spare_outcomes(state, discard=discard)
+            if copy is not None:
+                click.echo(f"没有送达的评价结果不再发送，原文件保留为 {copy}", err=True)
+            old = new_keys.renew(state)
+    except (InUse, new_keys.OutcomesWait) as error:
+        _fail(f"没有更换密钥：{error}")
+    click.echo("已生成新密钥。本机须重新入网，才能继续使用。", err=True)
+    if old is not None:
+        click.echo(f"旧密钥和旧证书已移到 {old}，确认不再需要后请删除。", err=True)
+
+
+def _enrol_on_screen(
+    port: str, base: Path, config: configuration.KioskConfig, wait: int, *, headless: bool
+) -> None:
+    from device import kiosk  # noqa: PLC0415 - as for `run`
+    from device.enrolling import Enrolling  # noqa: PLC0415
+    from device.ui.fonts import FontMissing  # noqa: PLC0415
+
+    enrolling = Enrolling(config, base / config.state, port, wait_ms=wait * 1000)
+    try:
+        kiosk.enrol(config, base, enrolling, headless=headless)
+    except FontMissing as error:
+        _fail(str(error))
+    _report(enrolling.view, enrolled=enrolling.enrolled)
+
+
+def _report(view: "EnrolmentView", *, enrolled: bool) -> None:
+    """Say at the end what the screen said, for the log of whoever started it."""
+    if not enrolled:
+        _fail(f"入网没有完成：{view.text or '已停止'}")
+    from protocol.enrolment.kiosk import Tried  # noqa: PLC0415 - as above
+
+    _say_enrolled(Tried(view.passed, view.text))
+
+
+def _say_enrolled(tried: "Tried") -> None:
+    click.echo("入网完成：证书、CA 和大厅服务器地址已保存在本机。")
+    click.echo(f"连接测试{'通过' if tried.passed else '未通过'}：{tried.text}")
 
 
 def _enrol(port: str, state: Path, config: configuration.KioskConfig, wait: int) -> None:
@@ -133,7 +228,7 @@ def _enrol(port: str, state: Path, config: configuration.KioskConfig, wait: int)
         click.echo(f"核对数字：{number[:3]} {number[3:]}")
         click.echo("请与入网台上的数字核对；不一致时立即拔掉线缆，不要使用本机。")
 
-    def progress(stage: Stage) -> None:
+    def progress(stage: "Stage") -> None:
         if stage in enrolment.PROGRESS:
             click.echo(enrolment.PROGRESS[stage])
 
@@ -151,8 +246,7 @@ def _enrol(port: str, state: Path, config: configuration.KioskConfig, wait: int)
     except (line.LineError, enrolment.EnrolmentFailed) as error:
         click.echo(f"入网没有完成：{error}", err=True)
         sys.exit(1)
-    click.echo("入网完成：证书、CA 和大厅服务器地址已保存在本机。")
-    click.echo(f"连接测试{'通过' if tried.passed else '未通过'}：{tried.text}")
+    _say_enrolled(tried)
 
 
 @main.command()
@@ -163,12 +257,14 @@ def outbox(file: Path) -> None:
     只读取，不改动任何文件；评价器运行时也可以查看。
     """
     config, base = _load(file)
+    from device import new_key as new_keys  # noqa: PLC0415 - as above
+
     path = base / config.state / "outbox.db"
     try:
         if not path.exists():
             click.echo("待发送：0（本机还没有保存过评价结果）")
             return
-        click.echo(f"待发送：{_depth(path)}")
+        click.echo(f"待发送：{new_keys.depth(path)}")
     except (sqlite3.OperationalError, OSError) as error:
         _fail(f"无法读取 {path}：{error}。请检查文件权限和磁盘")
     except sqlite3.DatabaseError as error:
@@ -178,21 +274,7 @@ def outbox(file: Path) -> None:
         )
 
 
-def _depth(path: Path) -> int:
-    """Count what waits, changing nothing; raises `sqlite3.DatabaseError` if it is damaged."""
-    # A running kiosk has a write-ahead log beside the file. Without one nobody is writing,
-    # and SQLite is told so, or it would make one even for a reader.
-    running = path.with_name(path.name + "-wal").exists()
-    mode = "mode=ro" if running else "mode=ro&immutable=1"
-    address = f"{path.absolute().as_uri()}?{mode}"
-    with closing(sqlite3.connect(address, uri=True, timeout=5)) as db:
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
-        known = db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'outcomes'").fetchone()
-        if known is None:
-            raise sqlite3.DatabaseError("没有评价结果的表")
-        return int(db.execute("SELECT count(*) FROM outcomes").fetchone()[0])
+main.add_command(keypad)
 
 
 if __name__ == "__main__":

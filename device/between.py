@@ -5,8 +5,8 @@ Rules of the table in `session`: each takes a session and an event and returns w
 
 from msgspec.structs import replace
 
-from device.events import Close, Effect, Offer, Pause
-from device.state import Result, Screen, Session
+from device.events import Close, Effect, Offer, Pause, Tick
+from device.state import ENDING_MS, Ending, Result, Screen, Session
 from protocol.messages import Invitation
 
 
@@ -28,6 +28,44 @@ def rest(session: Session, now: int, effects: tuple[Effect, ...] = ()) -> Result
     if held.invitation is not None and left <= 0:  # whom it was meant for is gone
         return blank, (*effects, _never_shown(held.invitation))
     return _show(blank, Offer(now, held.invitation, left), effects)
+
+
+def end(session: Session, now: int, ending: Ending, effects: tuple[Effect, ...] = ()) -> Result:
+    """Wipe everything of one citizen but language and size, and say how it ended."""
+    shown = Session(
+        screen=Screen.ENDING,
+        deadline_ms=now + ENDING_MS[ending],
+        ending=ending,
+        english=session.english,
+        elder=session.elder,
+        pause=session.pause,
+        revision=session.revision,
+        waiting=session.waiting,
+        reasons_ms=session.reasons_ms,
+        thanks_ms=session.thanks_ms,
+    )
+    if session.waiting is not None and ending is not Ending.SUPERSEDED:
+        return _cut_short(shown, now, effects)
+    return shown, effects
+
+
+def _cut_short(session: Session, now: int, effects: tuple[Effect, ...]) -> Result:
+    """Give way to the invitation that waits; while the window is paused, or if it is over, not."""
+    rested, more = rest(session, now, effects)
+    return (rested, more) if rested.screen is Screen.INVITED else (session, effects)
+
+
+def ended(session: Session, event: Tick) -> Result:
+    """The ending has been seen."""
+    return rest(session, event.now)
+
+
+def offer_ended(session: Session, event: Offer) -> Result:
+    """Show it at once: whoever is there has read enough. Behind a superseded one it waits."""
+    session, effects = offer_waits(session, event)
+    if session.ending is Ending.SUPERSEDED:
+        return session, effects
+    return _cut_short(session, event.now, effects)
 
 
 def _never_shown(invitation: Invitation) -> Close:
@@ -63,8 +101,9 @@ def offer_invited(session: Session, event: Offer) -> Result:
         elapsed_ms=event.now - session.shown_ms,
         reason="withdrawn" if event.invitation is None else "superseded",
     )
+    ending = Ending.WITHDRAWN if event.invitation is None else Ending.SUPERSEDED
     session, dropped = offer_waits(session, event)  # after an undo one may be waiting already
-    return rest(session, event.now, (close, *dropped))
+    return end(session, event.now, ending, (close, *dropped))
 
 
 def offer_waits(session: Session, event: Offer) -> Result:

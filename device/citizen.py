@@ -1,5 +1,8 @@
 """One citizen: from the tap to the thanks, and out again by time, undo or a broken disk.
 
+What happens after the tap is the same for every level, so that nobody across the counter can
+tell one from another by what is shown, in which order, or for how long.
+
 Rules of the table in `session`: each takes a session and an event and returns what follows.
 """
 
@@ -7,13 +10,14 @@ import re
 
 from msgspec.structs import replace
 
-from device.between import rest
+from device.between import end, rest
 from device.events import (
     Choose,
     Close,
     Discard,
     Draft,
     Effect,
+    Enlarge,
     Event,
     Keep,
     Recovered,
@@ -21,13 +25,24 @@ from device.events import (
     Saved,
     SaveFailed,
     Skip,
+    Speak,
+    Stay,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
 )
-from device.state import ARM_MS, UNDO_MS, Refused, Result, Screen, Session, current
+from device.state import (
+    ARM_MS,
+    UNDO_MS,
+    Ending,
+    Refused,
+    Result,
+    Screen,
+    Session,
+    current,
+)
 from protocol.messages import Invitation, Rated, readable
 
 
@@ -64,15 +79,12 @@ def _on_disk(session: Session) -> bool:
 
 
 def saved(session: Session, event: Saved) -> Result:
-    """Go on once the tap is on disk; the word on an undone draft may come late."""
+    """Thank once the tap is on disk; the word on an undone draft may come late."""
     session = replace(session, saved=event.revision)
     if not _on_disk(session):
         return session, ()
-    _, draft = current(session)
-    bad = draft.level in Rated.bad
-    wait = session.reasons_ms if bad else session.thanks_ms
-    screen = Screen.REASONS if bad else Screen.THANKS
-    return replace(session, screen=screen, kept=True, deadline_ms=event.now + wait), ()
+    deadline = event.now + session.thanks_ms
+    return replace(session, screen=Screen.THANKS, kept=True, deadline_ms=deadline), ()
 
 
 def saved_more(session: Session, event: Saved) -> Result:
@@ -80,7 +92,7 @@ def saved_more(session: Session, event: Saved) -> Result:
     session = replace(session, saved=event.revision)
     if not session.submitted or not _on_disk(session):
         return session, ()
-    return _leave(session, event)
+    return finish(session, event)
 
 
 def saved_late(session: Session, event: Saved) -> Result:
@@ -123,8 +135,23 @@ def recovered(session: Session, event: Recovered) -> Result:
 
 def _amend(session: Session, draft: Draft, now: int) -> Result:
     """Keep an amended draft; the citizen is active, so the countdown starts anew."""
-    wait = session.reasons_ms if session.screen is Screen.REASONS else session.thanks_ms
-    return _keep(replace(session, deadline_ms=now + wait), draft)
+    return _keep(replace(session, deadline_ms=now + session.reasons_ms), draft)
+
+
+def stay(session: Session, event: Stay) -> Result:
+    """Give a citizen who reads on as much time as one who chooses."""
+    _answering(session)
+    return replace(session, deadline_ms=event.now + session.reasons_ms), ()
+
+
+def speak(session: Session, event: Speak) -> Result:
+    """Change the language of this session; its time goes on."""
+    return replace(session, english=event.english), ()
+
+
+def enlarge(session: Session, event: Enlarge) -> Result:
+    """Change the size of this session; its time goes on."""
+    return replace(session, elder=event.elder), ()
 
 
 def _answering(session: Session) -> tuple[Invitation, Draft]:
@@ -158,9 +185,9 @@ def write(session: Session, event: Write) -> Result:
 
 
 def submit(session: Session, event: Submit) -> Result:
-    """Take a bad rating that has a reason or words."""
+    """Let go who is done; a bad level needs a reason or words for that."""
     _, draft = _answering(session)
-    if not draft.reasons and not draft.comment.strip():
+    if draft.level in Rated.bad and not draft.reasons and not draft.comment.strip():
         raise Refused("no_reason_yet")
     return done(session, event)
 
@@ -176,18 +203,9 @@ def skip(session: Session, event: Skip) -> Result:
 
 def done(session: Session, event: Event) -> Result:
     """Leave this screen, but not before the last word is on disk."""
-    _answering(session)
     if not _on_disk(session):
         return replace(session, submitted=True), ()
-    return _leave(session, event)
-
-
-def _leave(session: Session, event: Event) -> Result:
-    if session.screen is Screen.THANKS:
-        return finish(session, event)
-    deadline = event.now + session.thanks_ms
-    thanks = replace(session, screen=Screen.THANKS, submitted=False, deadline_ms=deadline)
-    return thanks, ()
+    return finish(session, event)
 
 
 def undo(session: Session, event: Undo) -> Result:
@@ -208,8 +226,10 @@ def undo(session: Session, event: Undo) -> Result:
 
 def finish(session: Session, event: Event) -> Result:
     """Let the rating go out as it stands."""
-    invitation, _ = current(session)
-    return rest(session, event.now, (Release(invitation.id),))
+    invitation, draft = current(session)
+    said = bool(draft.reasons) or bool(draft.comment.strip())
+    kind = Ending.RATED if said else Ending.SKIPPED
+    return end(session, event.now, kind, (Release(invitation.id),))
 
 
 def expire(session: Session, event: Tick) -> Result:
@@ -218,4 +238,4 @@ def expire(session: Session, event: Tick) -> Result:
         raise AssertionError("an invitation expires, and there is none")
     elapsed = event.now - session.shown_ms
     close = Close(session.invitation.id, kind="expired", elapsed_ms=elapsed)
-    return rest(session, event.now, (close,))
+    return end(session, event.now, Ending.EXPIRED, (close,))

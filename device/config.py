@@ -7,6 +7,11 @@ from typing import Annotated
 
 import msgspec
 
+from device.keypad import model as pad_models
+from device.keypad.settings import KeypadConfig
+from device.voice import settings as voices
+from device.voice.settings import VoiceConfig
+from device.watchdog import WatchdogConfig
 from protocol import strict
 from protocol.certificates import HUB
 from protocol.errors import TopicError
@@ -36,14 +41,33 @@ class ScreenConfig(Part, frozen=True, kw_only=True):
     text_input: bool = False
 
 
+class EnrolmentConfig(Part, frozen=True, kw_only=True):
+    """Where a kiosk that is not enrolled waits for the desk: a device, or what pyserial opens."""
+
+    port: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "/dev/pingyi/desk"
+
+
 class KioskConfig(Part, frozen=True, kw_only=True):
-    """All of it. `state` is the one directory of everything this kiosk keeps."""
+    """All of it. `state` is the one directory of everything this kiosk keeps.
+
+    Without `hub`, an enrolled kiosk goes where enrolment told it to; any other, to this machine,
+    or, with a section `enrolment`, nowhere: it waits to be enrolled.
+    """
 
     hall: str
     device: str
     state: str
-    hub: HubConfig = HubConfig()
+    hub: HubConfig | None = None
     screen: ScreenConfig = ScreenConfig()
+    enrolment: EnrolmentConfig | None = None
+    keypad: KeypadConfig = KeypadConfig()
+    voice: VoiceConfig = VoiceConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether this kiosk serves only with a certificate of its hall."""
+        return self.enrolment is not None if self.hub is None else self.hub.tls
 
 
 def load(path: Path) -> KioskConfig:
@@ -60,16 +84,19 @@ def load(path: Path) -> KioskConfig:
     except strict.Faults as error:
         faults = list(error.faults)
     else:
-        if not (config.hub.tls or config.hub.insecure or is_loopback(config.hub.host)):
+        hub = config.hub or HubConfig()
+        if not (hub.tls or hub.insecure or is_loopback(hub.host)):
             faults.append(
                 strict.Fault(
                     "hub.tls",
-                    f"{config.hub.host} 不是本机，须加密连接：请设 tls = true；"
+                    f"{hub.host} 不是本机，须加密连接：请设 tls = true；"
                     "确实要用明文（只限隔离网段内试用），请写明 insecure = true",
                 )
             )
         if config.device.startswith(HUB):
             faults.append(strict.Fault("device", f"不能以“{HUB}”开头：那是大厅服务器的名称"))
+        faults += _of_the_pads(config.keypad, path.parent)
+        faults += [strict.Fault(place, text) for place, text in voices.faults(config.voice)]
         for place, text in (("hall", config.hall), ("device", config.device)):
             try:
                 name(text)
@@ -78,6 +105,16 @@ def load(path: Path) -> KioskConfig:
     if faults:
         raise ConfigError("\n".join(f"{path}：{each.place}：{each.message}" for each in faults))
     return config
+
+
+def _of_the_pads(keypad: KeypadConfig, base: Path) -> list[strict.Fault]:
+    if not keypad.port:
+        return []
+    try:
+        pad_models.load(keypad.model, base)
+    except pad_models.ModelError as error:
+        return [strict.Fault("keypad.model", line) for line in str(error).splitlines()]
+    return []
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from device.events import Event, Pause, Tick
 from device.keeper import Keeper
+from device.keypad import presses
+from device.keypad.reader import Press
 from device.session import Refused, Screen, Session, step
 from device.view import View
 from protocol.messages import Settings
@@ -22,7 +24,10 @@ WEEKDAYS = "一二三四五六日"
 
 
 class Driver:
-    """One session and what stands around it. `now` is monotonic, in milliseconds."""
+    """One session and what stands around it. `now` is monotonic, in milliseconds.
+
+    `device` is the kiosk's name, for the screens that hall IT reads.
+    """
 
     def __init__(
         self,
@@ -31,13 +36,16 @@ class Driver:
         now: Callable[[], int],
         draw: Callable[[View], None],
         text_input: bool,
+        device: str = "",
     ) -> None:
         self._keeper = keeper
         self._now = now
         self._draw = draw
         self._text_input = text_input
+        self._device = device
         self._settings: Settings | None = None
         self._reported = ""
+        self._seen_ms = 0
         self.session = Session()
         self.refused: Counter[str] = Counter()
 
@@ -46,16 +54,30 @@ class Driver:
         try:
             self.session, effects = step(self.session, event)
         except Refused as error:
-            self.refused[error.cause] += 1
-            self._keeper.refused[error.cause] += 1
-            if self.refused[error.cause] == 1:
-                log.info("event=refused cause=%s", error.cause)
+            self._refuse(error.cause)
             return
         for effect in effects:
             self._keeper.carry_out(effect)
         if not isinstance(event, Tick) or effects:
             self._keeper.screen(self.session.screen)
             self.redraw()
+
+    def press(self, press: Press) -> None:
+        """Take the press of a pad as a tap on what is on the screen now, or count why not."""
+        invitation = self.session.invitation
+        drawn = invitation is not None and invitation.id == self._reported
+        try:
+            event = presses.tap(self.session, press, self._seen_ms if drawn else None)
+        except Refused as error:
+            self._refuse(error.cause)
+            return
+        self.handle(event)
+
+    def _refuse(self, cause: str) -> None:
+        self.refused[cause] += 1
+        self._keeper.refused[cause] += 1
+        if self.refused[cause] == 1:
+            log.info("event=refused cause=%s", cause)
 
     def tick(self) -> None:
         """Let time pass: deadlines, countdown, clock, the sign of the line."""
@@ -83,7 +105,8 @@ class Driver:
             return
         if session.invitation.id != self._reported:
             self._reported = session.invitation.id
-            self._keeper.shown(session.invitation.id, self._now())
+            self._seen_ms = self._now()
+            self._keeper.shown(session.invitation.id, self._seen_ms)
 
     def view(self) -> View:
         """Return the picture that is to be drawn now."""
@@ -102,4 +125,6 @@ class Driver:
             date=date,
             now_ms=now,
             text_input=self._text_input,
+            hub_ms=at,
+            device=self._device,
         )

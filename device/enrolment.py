@@ -40,13 +40,15 @@ class EnrolmentFailed(Exception):
 class Hands(Struct, frozen=True):
     """What the conversation wants done: shown to a person, kept on disk, tried on the network.
 
-    `progress` gets each new stage of the conversation.
+    `progress` gets each new stage of the conversation; `port`, what is wrong with the port (in
+    Chinese) each time that it cannot be opened or goes away, and "" when it is open again.
     """
 
     show: Callable[[str], None]
     keep: Callable[[str, Terms], None]
     attempt: Callable[[Terms], Tried]
     progress: Callable[[Stage], None] = lambda _: None
+    port: Callable[[str], None] = lambda _: None
 
 
 def monotonic_ms() -> int:
@@ -60,26 +62,37 @@ def run(
     hands: Hands,
     *,
     now: Callable[[], int] = monotonic_ms,
-    wait_ms: int = WAIT_MS,
+    wait_ms: int | None = WAIT_MS,
+    patient: bool = False,
+    going: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Serve desks until the kiosk is enrolled.
+    """Serve desks until the kiosk is enrolled, or `going` no longer holds.
 
-    Raises `LineError` for a port that cannot be opened at first, `EnrolmentFailed` for all else.
+    With `wait_ms` None it waits for ever. One that is `patient` also waits for a port that is
+    not there yet. Raises `LineError` for a port that cannot be opened at first (unless patient),
+    `EnrolmentFailed` for all else.
     """
-    line: Line | None = open_line()
+    line: Line | None = None if patient else open_line()
+    told = _Told(conversation, hands.progress)
     awake = now()
     try:
-        while not conversation.over and now() - awake <= wait_ms:
+        while not conversation.over and (wait_ms is None or now() - awake <= wait_ms):
+            if not going():
+                return
             try:
-                line = line or open_line()
-                _turn(line, conversation, hands, now)
-            except LineError:
+                if line is None:
+                    line = open_line()
+                    hands.port("")
+                _turn(line, conversation, hands, told, now)
+            except LineError as error:
                 conversation.cut(now())
                 conversation.take()
                 if line is not None:
                     line.close()
                 line = None
+                hands.port(str(error))
                 time.sleep(_REOPEN_S)
+            told.tell()
             if conversation.talking:
                 awake = now()
     finally:
@@ -90,23 +103,44 @@ def run(
         raise EnrolmentFailed(failure)
 
 
+class _Told:
+    """Passes on each new stage of a conversation, once."""
+
+    def __init__(self, conversation: KioskConversation, progress: Callable[[Stage], None]) -> None:
+        self._conversation = conversation
+        self._progress = progress
+        self._last = conversation.kiosk.stage
+
+    def tell(self) -> None:
+        stage = self._conversation.kiosk.stage
+        if stage is not self._last:
+            self._last = stage
+            self._progress(stage)
+
+
 def _turn(
-    line: Line, conversation: KioskConversation, hands: Hands, now: Callable[[], int]
+    line: Line,
+    conversation: KioskConversation,
+    hands: Hands,
+    told: _Told,
+    now: Callable[[], int],
 ) -> None:
     data = line.read()
     if data:
-        before = conversation.kiosk.stage
         wishes = conversation.feed(data, now())
         line.write(conversation.take())  # before anything that takes its time
-        if conversation.kiosk.stage is not before:
-            hands.progress(conversation.kiosk.stage)
-        _fulfil(wishes, conversation, hands, now)
+        told.tell()
+        _fulfil(wishes, conversation, hands, told, now)
     conversation.tick(now())
     line.write(conversation.take())
 
 
 def _fulfil(
-    wishes: list[Wish], conversation: KioskConversation, hands: Hands, now: Callable[[], int]
+    wishes: list[Wish],
+    conversation: KioskConversation,
+    hands: Hands,
+    told: _Told,
+    now: Callable[[], int],
 ) -> None:
     answer: Event
     for wish in wishes:
@@ -122,8 +156,8 @@ def _fulfil(
         else:
             answer = hands.attempt(wish.terms)
         more = conversation.answer(answer, now())
-        hands.progress(conversation.kiosk.stage)
-        _fulfil(more, conversation, hands, now)
+        told.tell()
+        _fulfil(more, conversation, hands, told, now)
 
 
 def attempt(state: Path, terms: Terms) -> Tried:
@@ -168,6 +202,32 @@ def hardware() -> str:
     return text[:40] if text.isprintable() else ""
 
 
+def begin(state: Path, device: str, hall: str) -> KioskConversation:
+    """Return a conversation about this kiosk's key, which is made if there is none.
+
+    Raises `identity.IdentityError` or OSError.
+    """
+    key = identity.load_or_create(state / "device-key.pem")
+    return KioskConversation(key, device, hall, secrets.token_bytes, hardware=hardware())
+
+
+def at_work(
+    state: Path,
+    *,
+    show: Callable[[str], None],
+    progress: Callable[[Stage], None],
+    port: Callable[[str], None] = lambda _: None,
+) -> Hands:
+    """Return the hands that keep and try for real."""
+    return Hands(
+        show=show,
+        keep=lambda chain, terms: identity.store(state, chain, terms),
+        attempt=lambda terms: attempt(state, terms),
+        progress=progress,
+        port=port,
+    )
+
+
 def enrol(
     url: str,
     state: Path,
@@ -182,13 +242,7 @@ def enrol(
 
     Raises `LineError`, `EnrolmentFailed`, `identity.IdentityError` or OSError.
     """
-    key = identity.load_or_create(state / "device-key.pem")
-    conversation = KioskConversation(key, device, hall, secrets.token_bytes, hardware=hardware())
-    hands = Hands(
-        show=show,
-        keep=lambda chain, terms: identity.store(state, chain, terms),
-        attempt=lambda terms: attempt(state, terms),
-        progress=progress,
-    )
+    conversation = begin(state, device, hall)
+    hands = at_work(state, show=show, progress=progress)
     run(lambda: Line.open(url), conversation, hands, wait_ms=wait_ms)
     return Tried(conversation.kiosk.passed, conversation.kiosk.remark)

@@ -42,7 +42,7 @@ class Write(Event, frozen=True):
 
 
 class Submit(Event, frozen=True):
-    """The citizen is done: 提交评价, or 完成 on the thanks screen."""
+    """The citizen is done; a bad level has a reason or words by now."""
 
 
 class Skip(Event, frozen=True):
@@ -50,6 +50,22 @@ class Skip(Event, frozen=True):
 
     What was chosen or written before is taken back.
     """
+
+
+class Stay(Event, frozen=True):
+    """The citizen is still reading (展开 was pressed): the countdown starts anew."""
+
+
+class Speak(Event, frozen=True):
+    """The citizen wants this screen in English, or in Chinese again; for this session only."""
+
+    english: bool
+
+
+class Enlarge(Event, frozen=True):
+    """The citizen wants 长者模式, or the usual size again; for this session only."""
+
+    elder: bool
 
 
 class Undo(Event, frozen=True):

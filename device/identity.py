@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import msgspec
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -48,7 +49,7 @@ def load_or_create(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the key, or make it: whole on the disk or not at all, whatever the power does."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
+        temporary = path.with_suffix(f".{os.getpid()}.new")  # two may begin at once
         data = signing.generate_key().private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -68,11 +69,15 @@ def public_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 class Enrolled(Struct, frozen=True):
-    """What enrolment gave this kiosk. The paths are for TLS: own chain, and whom to trust."""
+    """What enrolment gave this kiosk, and renewal renewed: `leaf` is its own certificate.
+
+    The paths are for TLS: own chain, and whom to trust.
+    """
 
     certificate: Path
     ca: Path
     terms: Terms
+    leaf: x509.Certificate
 
 
 def store(state: Path, chain: str, terms: Terms) -> None:
@@ -122,7 +127,12 @@ def enrolled(state: Path) -> Enrolled | None:
         return None
     except (ProtocolError, OSError, ValueError) as error:
         raise IdentityError(f"{place} 已损坏或不属于本机，请重新入网：{error}") from error
-    return Enrolled(place / _CHAIN, place / _CA, terms)
+    return Enrolled(place / _CHAIN, place / _CA, terms, leaf(chain))
+
+
+def leaf(chain: str) -> x509.Certificate:
+    """Return the first certificate of a chain (PEM) that was found good."""
+    return x509.load_pem_x509_certificates(chain.encode())[0]
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -14,28 +14,45 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from device import events, outcomes
-from device.events import Close, Discard, Effect, Keep, Release
-from device.outbox import Ended, Outbox
+from device import events
+from device.events import Close, Effect
+from device.orders import Orders
+from device.outbox import Full, Outbox
+from device.renewal import Renewing
 from device.sender import Publisher, Sender
+from device.state import Screen
 from device.timekeeping import HubTime
-from protocol import signing, wire
-from protocol.catalogue import CURRENT
+from protocol import wire
 from protocol.errors import ProtocolError, TopicError
-from protocol.identifiers import identifier
-from protocol.messages import Receipt, Settings, Shown, Slot, State
+from protocol.messages import Invitation, Receipt, Resend, Settings, Shown, Slot, State
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_MS = 15_000
 ANSWER_MS = 40_000
-RETRY_DISK_MS = 3_000
 TICK_S = 0.25
+
+OFFERED = 1_000
+"""How many invitations may be with the screen; it has one, and what is left of mishaps."""
+
+STORAGE_MS = 5_000
+"""How often it is looked whether there is place for more outcomes."""
+
+TIDY_MS = 3_600_000
+"""How often the archive is tidied, and how long after the start at first.
+
+By then a hub that has lost its disk, and may have a wrong clock, has asked for what it lacks.
+"""
+
+WITH_A_CITIZEN = frozenset({Screen.INVITED, Screen.SAVING, Screen.REASONS, Screen.THANKS})
 
 
 class Keeper:
-    """Owns outbox and key. `now` is monotonic, `wall` since 1970 and maybe wrong, both in ms."""
+    """Owns outbox and key. `now` is monotonic, `wall` since 1970 and maybe wrong, both in ms.
+
+    `renewing` is an enrolled kiosk's.
+    """
 
     def __init__(
         self,
@@ -49,16 +66,31 @@ class Keeper:
         wall: Callable[[], int],
         rng: random.Random,
         software: str = "",
+        renewing: Renewing | None = None,
     ) -> None:
-        self._device = device
         self._boot = boot
         self._outbox = outbox
-        self._key = key
         self._link = link
         self._now = now
-        self._wall = wall
-        self._rng = rng
+        self._offered: dict[str, Invitation] = {}
+        self._resend: Resend | None = None
+        self._said_again: int | None = None
+        self._told_resent: int | None = None
+        self._orders = Orders(
+            device,
+            boot,
+            outbox,
+            key,
+            now=now,
+            wall=wall,
+            rng=rng,
+            asked=self._offered.get,
+            post=self._tell,
+            ended=self._on_ended,
+            already_ended=lambda: self.refused.update(("already_ended",)),
+        )
         self._software = software
+        self._renewing = renewing
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._post: Callable[[events.Event], None] = lambda _: None
@@ -67,15 +99,11 @@ class Keeper:
         self._connected = False
         self._heard_ms: int | None = None
         self._beat_ms = 0
-        self._time = HubTime()
-        self._catalogue = CURRENT
         self._settings_version = -1
         self._slot: Slot | None = None
-        self._offered: set[str] = set()
+        self._tidied_ms = now()
+        self._looked_ms = now()
         self._sender = Sender(outbox, link, now)
-        self._unkept: list[Close | Release | Discard] = []
-        self._broken_ms: int | None = None
-        self._drafts_left = False
         self._ticked_ms = 0
         self._screen = "starting"
         self.refused: Counter[str] = Counter()
@@ -90,7 +118,7 @@ class Keeper:
     ) -> None:
         """Release what a power cut left as drafts, then start the thread."""
         self._post, self._settings_changed = post, settings
-        self._inbox.put(self._recover)
+        self._inbox.put(self._orders.recover)
         self._thread.start()
 
     def stop(self) -> None:
@@ -103,7 +131,7 @@ class Keeper:
 
     def carry_out(self, effect: Effect) -> None:
         """Take an effect of the session."""
-        self._inbox.put(lambda: self._carry_out(effect))
+        self._inbox.put(lambda: self._orders.carry_out(effect))
 
     def shown(self, invitation: str, at_ms: int) -> None:
         """Note that the screen really shows an invitation since `at_ms`."""
@@ -135,7 +163,7 @@ class Keeper:
     @property
     def hub_time(self) -> HubTime:
         """What is known of the hub's time."""
-        return self._time
+        return self._orders.time
 
     # ------------------------------------------------------------ the thread
 
@@ -158,91 +186,35 @@ class Keeper:
         except Exception:  # the thread has to live
             log.exception("keeper=failed")
 
-    def _recover(self) -> None:
-        try:
-            count = self._outbox.release_all()
-        except sqlite3.Error as error:
-            self._drafts_left = True
-            self._on_broken(error)
-            return
-        self._drafts_left = False
-        if count:
-            log.warning("outbox=released-drafts count=%d cause=interrupted", count)
-
     def _tick(self) -> None:
         now = self._ticked_ms = self._now()
-        if self._broken_ms is not None and now - self._broken_ms >= RETRY_DISK_MS:
-            self._mend()
-        if self._connected and now - self._beat_ms >= HEARTBEAT_MS:
+        if self._orders.mended():
+            self._place()
+        news = self._resent() != self._told_resent  # what a restored hub is waiting for
+        if self._connected and (news or now - self._beat_ms >= HEARTBEAT_MS):
             self._beat()
         self._sender.tick()
+        self._look_after_storage(now)
         self._send()
+        self._renew()
 
-    # ------------------------------------------------------------ the session's orders
-
-    def _carry_out(self, effect: Effect) -> None:
-        try:
-            # In the order of the orders: nothing overtakes what is still to be written.
-            if self._broken_ms is not None and (self._unkept or not isinstance(effect, Keep)):
-                raise sqlite3.OperationalError("the disk is known to be broken")
-            self._write(effect)
-        except Ended as error:
-            log.warning("outbox=already-ended invitation=%s", error)
-            self.refused["already_ended"] += 1
-        except sqlite3.Error as error:
-            if not isinstance(effect, Keep):
-                self._unkept.append(effect)
-            self._on_broken(error)
-
-    def _on_broken(self, error: sqlite3.Error) -> None:
-        if self._broken_ms is None:
-            log.critical("outbox=cannot-write error=%s", error)
-        self._broken_ms = self._now()
-        self._post(events.SaveFailed(self._now()))
-
-    def _write(self, effect: Effect) -> None:
-        if isinstance(effect, Keep):
-            stamp = self._time.stamp(self._boot, effect.draft.tapped_ms)
-            build = outcomes.rated(effect.draft, self._device, stamp, self._catalogue)
-            self._keep(effect.draft.invitation, build, draft=True)
-            self._post(events.Saved(self._now(), effect.draft.revision))
-        elif isinstance(effect, Release):
-            self._outbox.release(effect.invitation)
-            self._offered.discard(effect.invitation)
-            self._send()
-        elif isinstance(effect, Discard):
-            self._outbox.discard(effect.invitation)
-        else:
-            stamp = self._time.stamp(self._boot, self._now())
-            build = outcomes.closed(effect, self._device, stamp)
-            self._keep(effect.invitation, build, draft=False)
-            self._offered.discard(effect.invitation)
-            self._send()
-
-    def _keep(self, invitation: str, build: outcomes.Build, *, draft: bool) -> None:
-        self._outbox.keep(
-            invitation,
-            lambda: identifier(self._wall(), self._rng.getrandbits),
-            lambda seq, name: signing.sign(build(seq, name), self._key),
-            draft=draft,
-        )
-
-    def _mend(self) -> None:
-        try:
-            self._outbox.probe()
-        except sqlite3.Error:
-            self._broken_ms = self._now()
+    def _look_after_storage(self, now: int) -> None:
+        """Stop asking before there is no place for an answer; keep the archive short."""
+        if self._orders.broken:
             return
-        self._broken_ms = None
-        log.warning("outbox=writes-again")
-        if self._drafts_left:
-            self._recover()
-        late, self._unkept = self._unkept, []
-        for effect in late:
-            self._carry_out(effect)
-        if self._broken_ms is None:
-            self._post(events.Recovered(self._now()))
-            self._place()
+        try:
+            self._say_again()
+            at = self.hub_time.at(now)
+            if now - self._tidied_ms >= TIDY_MS and at is not None:
+                self._tidied_ms = now
+                self._outbox.tidy(at)
+        except sqlite3.Error as error:
+            self._orders.failed(error)
+            return
+        if now - self._looked_ms >= STORAGE_MS and self._screen not in WITH_A_CITIZEN:
+            self._looked_ms = now
+            if self._outbox.storage() == "full":
+                self._orders.failed(Full("no place for outcomes"))
 
     # ------------------------------------------------------------ the hub
 
@@ -250,14 +222,28 @@ class Keeper:
         self._connection = connection
         self._connected = True
         self._sender.begin()
-        self._beat()
+        if self._renewing is not None:
+            self._renewing.begin()
+        self._beat(birth=True)
         self._send()
 
     def _on_lost(self) -> None:
         self._connected = False
 
-    def _beat(self) -> None:
+    def _tell(self, event: events.Event) -> None:
+        self._post(event)
+
+    def _on_ended(self, invitation: str) -> None:
+        self._offered.pop(invitation, None)
+        self._send()
+
+    def _beat(self, *, birth: bool = False) -> None:
         self._beat_ms = self._now()
+        certificate = None
+        # Also while no hub answers: the one that was down at birth has not heard it.
+        if self._renewing is not None and (birth or not self.hub_is_there):
+            certificate = self._renewing.certificate
+        resent = self._told_resent = self._resent()
         state = State(
             boot=self._boot,
             connection=self._connection,
@@ -267,16 +253,34 @@ class Keeper:
             outbox=self._outbox.depth(),
             refused=sum(self.refused.values()),
             software=self._software,
+            certificate=certificate,
+            storage=self._outbox.storage(),
+            resent=resent,
         )
         self._link.publish(Leaf.STATE, wire.encode(state), retain=True)
 
     def _shown(self, invitation: str, at_ms: int) -> None:
-        stamp = self._time.stamp(self._boot, at_ms)
+        stamp = self.hub_time.stamp(self._boot, at_ms)
         self._link.publish(Leaf.SHOWN, wire.encode(Shown(invitation=invitation, stamp=stamp)))
 
     def _send(self) -> None:
         if self._connected:
             self._sender.send()
+
+    def _renew(self) -> None:
+        """Let the renewal do what is due; a new connection only when nobody would notice."""
+        if self._renewing is None or not self._connected:
+            return
+        quiet = (
+            self._screen not in WITH_A_CITIZEN
+            and (self._slot is None or self._slot.invitation is None)
+            and not self._orders.waiting
+            and self._sender.quiet
+        )
+        try:
+            self._renewing.tick(self.hub_time.at(self._now()), quiet=quiet)
+        except ProtocolError as error:
+            self._refuse(error, Leaf.CERTIFICATE)
 
     def _on_message(self, leaf: Leaf, payload: bytes) -> None:
         try:
@@ -286,20 +290,27 @@ class Keeper:
                 self._on_slot(wire.decode(Slot, payload))
             elif leaf is Leaf.SETTINGS:
                 self._on_settings(wire.decode(Settings, payload))
+            elif leaf is Leaf.CERTIFICATE and self._renewing is not None:
+                self._renewing.answered(payload)
             else:
                 raise TopicError(f"nothing is understood on {leaf}")
         except ProtocolError as error:
-            self.refused[error.cause] += 1
-            if self.refused[error.cause] == 1:
-                log.warning("refused=%s leaf=%s bytes=%d", error.cause, leaf, len(payload))
+            self._refuse(error, leaf, len(payload))
+
+    def _refuse(self, error: ProtocolError, leaf: Leaf, size: int = 0) -> None:
+        self.refused[error.cause] += 1
+        if self.refused[error.cause] == 1:
+            log.warning("refused=%s leaf=%s bytes=%d", error.cause, leaf, size)
 
     def _on_receipt(self, receipt: Receipt) -> None:
         now = self._now()
         self._heard_ms = now
         if receipt.boot == self._boot and receipt.echo_ms is not None:
-            first = self._time.offset_ms is None
-            self._time = self._time.learn(receipt.echo_ms, receipt.hub_at, now)
-            if first:
+            known = self.hub_time
+            new = self._orders.time = known.learn(receipt.echo_ms, receipt.hub_at, now)
+            if known.contradicts(new):
+                log.warning("hub-time=jumped by_ms=%d", (new.at(now) or 0) - (known.at(now) or 0))
+            if known.offset_ms is None:
                 self._place()
         for refusal in receipt.refused:
             self.refused[f"hub_{refusal.reason}"] += 1
@@ -307,9 +318,9 @@ class Keeper:
         answered = (*receipt.committed, *(refusal.id for refusal in receipt.refused))
         if answered:
             try:
-                self._sender.answered(answered)
+                self._sender.answered(answered, receipt.hub_at)
             except sqlite3.Error as error:
-                self._on_broken(error)
+                self._orders.failed(error)
                 return
             self._send()
 
@@ -317,8 +328,33 @@ class Keeper:
         if settings.version < self._settings_version:
             return
         self._settings_version = settings.version
-        self._catalogue = settings.catalogue
+        self._orders.catalogue = settings.catalogue
+        self._resend = settings.resend
         self._settings_changed(settings)
+
+    def _say_again(self) -> None:
+        """Let a hub that has lost its disk have what it asks for, once."""
+        resend = self._resend
+        if resend is not None and resend.since != self._said_again:
+            count = self._outbox.resend(resend.since, resend.after)
+            self._said_again = resend.since
+            log.warning("outbox=says-again count=%d after=%d", count, resend.after)
+
+    def _resent(self) -> int | None:
+        """Return the recovery for which all is said and answered, also who is answering now."""
+        resend = self._resend
+        if resend is None:
+            return None
+        if self._told_resent == resend.since:
+            return resend.since
+        if self._outbox.depth() or any(
+            each.issued_at < resend.since for each in self._offered.values()
+        ):
+            return None  # what waits may be of an invitation that only this kiosk remembers
+        try:
+            return resend.since if self._outbox.resent(resend.since) else None
+        except sqlite3.Error:
+            return None  # a kiosk with a broken disk still says how it stands
 
     def _on_slot(self, slot: Slot) -> None:
         if self._slot is not None and slot.version < self._slot.version:
@@ -330,22 +366,24 @@ class Keeper:
     def _place(self) -> None:
         """Lead the session to what the hub wants shown, and answer for what never was."""
         slot = self._slot
-        if slot is None or self._time.offset_ms is None or self._broken_ms is not None:
+        if slot is None or self.hub_time.offset_ms is None or self._orders.broken:
             return  # without the hub's time an old invitation cannot be told from a new one
         for name in slot.unsettled:
             if name not in self._offered and not self._outbox.ended(name):
-                self._carry_out(Close(name, kind="withdrawn", reason="never_shown"))
+                self._orders.carry_out(Close(name, kind="withdrawn", reason="never_shown"))
         invitation = slot.invitation
         now = self._now()
         if invitation is not None and invitation.id not in self._offered:
-            left = invitation.issued_at + invitation.ttl_ms - (self._time.at(now) or 0)
+            left = invitation.issued_at + invitation.ttl_ms - (self.hub_time.at(now) or 0)
             if self._outbox.ended(invitation.id):
                 invitation = None
             elif left <= 0:
-                self._carry_out(Close(invitation.id, kind="withdrawn", reason="never_shown"))
+                self._orders.carry_out(Close(invitation.id, kind="withdrawn", reason="never_shown"))
                 invitation = None
             else:
-                self._offered.add(invitation.id)
+                self._offered[invitation.id] = invitation
+                if len(self._offered) > OFFERED:
+                    del self._offered[next(iter(self._offered))]
                 ttl = min(left, invitation.ttl_ms)
                 self._post(events.Offer(now, invitation, ttl))
                 return

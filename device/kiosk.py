@@ -1,14 +1,34 @@
-"""The composition root of the kiosk: the assembly, and the stage on which it is seen."""
+"""The composition root of the kiosk: the assembly, and the stage on which it is seen.
 
+Its own imports are light: the first picture comes before disk, keys, network and widgets.
+"""
+
+import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from device.assembly import Kiosk
-from device.config import KioskConfig
+from device.config import EnrolmentConfig, KioskConfig, ScreenConfig
+from device.crash import Crashed
+from device.splash import Splash, Words
+from device.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from device.assembly import Kiosk
+    from device.enrolling import Enrolling
+    from device.ui.desk import EnrolmentStage
     from device.ui.stage import Stage
+
+log = logging.getLogger(__name__)
+
+
+def raise_curtain(config: KioskConfig, base: Path, *, headless: bool = False) -> Splash:
+    """Open the window with 请稍候 on it. Everything else of the screen comes after this."""
+    _prepare(config.screen, headless=headless)
+    splash = Splash(base / config.state / "fonts")
+    splash.show(Words.STARTING)
+    return splash
 
 
 def run(
@@ -17,22 +37,137 @@ def run(
     *,
     headless: bool = False,
     extend: Callable[["Stage"], None] = lambda _: None,
+    splash: Splash | None = None,
 ) -> None:
-    """Show the kiosk until it is stopped; `extend` gets the stage before the curtain rises."""
-    from device.ui import environment  # noqa: PLC0415 - a window opens with Kivy's import
+    """Show the kiosk until it is stopped; `extend` gets the stage before the curtain rises.
 
-    environment.prepare(
-        config.screen.width,
-        config.screen.height,
-        headless=headless,
-        fullscreen=config.screen.fullscreen,
-    )
-    from device.ui.stage import Stage  # noqa: PLC0415 - only after the environment is prepared
+    `splash` is the picture that is shown already. Raises `Crashed` for a fault of the screen's
+    thread while the stage is shown; by then nothing of a citizen is on the screen, and what was
+    ordered is on disk.
+    """
+    splash = splash or raise_curtain(config, base, headless=headless)
+    from device.assembly import Kiosk  # noqa: PLC0415 - only after the first picture
+    from device.ui.stage import Stage  # noqa: PLC0415
 
     kiosk = Kiosk(config, base)
     try:
         stage = Stage(kiosk, base / config.state)
         extend(stage)
-        stage.run()
+        _show(stage.run, splash, kiosk, config)
     finally:
         kiosk.stop()
+
+
+def _show(
+    show: Callable[[], None], splash: Splash, kiosk: "Kiosk | None", config: KioskConfig
+) -> None:
+    """Run a stage under the eyes of the watchdog; a fault of it ends in a calm picture."""
+    from kivy.clock import Clock  # noqa: PLC0415 - Kivy is prepared by now
+
+    from device.ui.proof import Proof  # noqa: PLC0415
+
+    watchdogs: list[Watchdog] = []
+
+    def begin(_: float) -> None:
+        splash.clear()
+        proof = Proof()
+        parts = {"screen": proof.loop, "frames": proof.frame}
+        if kiosk is not None:
+            parts["keeper"] = kiosk.ask_keeper
+        touch = config.watchdog.touch
+        watchdog = Watchdog(
+            parts,
+            seconds=config.watchdog.seconds,
+            now=time.monotonic,
+            panel=Path(touch) if touch else None,
+        )
+        watchdogs.append(watchdog)
+        watchdog.start()
+
+    Clock.schedule_once(begin)
+    try:
+        show()
+    except Exception as error:
+        log.critical("crash=screen", exc_info=True)
+        try:
+            splash.show(Words.RECOVERING)
+        except Exception:
+            log.exception("crash=no-picture")
+        raise Crashed from error
+    finally:
+        for watchdog in watchdogs:
+            watchdog.stop()
+
+
+def rest(splash: Splash) -> None:
+    """Show 暂停服务 until somebody stops the process: it failed too often."""
+    splash.show(Words.HALTED)
+    from kivy.base import runTouchApp  # noqa: PLC0415 - as above
+    from kivy.core.window import Window  # noqa: PLC0415
+
+    Window.bind(on_resize=lambda *_: splash.show(Words.HALTED))
+    runTouchApp()
+
+
+def unenrolled(config: KioskConfig, base: Path) -> str:
+    """Say why this kiosk cannot serve before it is enrolled, in Chinese; "" if it can."""
+    if not config.needs_identity:
+        return ""
+    from device.enrolling import missing  # noqa: PLC0415 - a kiosk on trial does without
+
+    return missing(base / config.state, config.device, config.hall)
+
+
+def await_enrolment(
+    config: KioskConfig,
+    base: Path,
+    cause: str,
+    *,
+    headless: bool = False,
+    splash: Splash | None = None,
+) -> bool:
+    """Show the enrolment until the kiosk has an identity, or is stopped; return which.
+
+    Raises `InUse`, `FontMissing`, `Crashed` or OSError.
+    """
+    from device.assembly import only_one  # noqa: PLC0415 - as above
+    from device.enrolling import NEVER, Enrolling  # noqa: PLC0415
+
+    log.warning("identity=missing cause=%s", cause)
+    state = base / config.state
+    state.mkdir(parents=True, exist_ok=True)
+    port = (config.enrolment or EnrolmentConfig()).port
+    with only_one(state):
+        told = "" if cause == NEVER else cause
+        enrolling = Enrolling(config, state, port, wait_ms=None, cause=told)
+        enrol(config, base, enrolling, headless=headless, splash=splash)
+    return enrolling.enrolled
+
+
+def enrol(
+    config: KioskConfig,
+    base: Path,
+    enrolling: "Enrolling",
+    *,
+    headless: bool = False,
+    extend: Callable[["EnrolmentStage"], None] = lambda _: None,
+    splash: Splash | None = None,
+) -> None:
+    """Show an enrolment until it is over; `extend` gets the stage before the curtain rises."""
+    splash = splash or raise_curtain(config, base, headless=headless)
+    from device.ui.desk import EnrolmentStage  # noqa: PLC0415 - as above
+
+    stage = EnrolmentStage(enrolling, base / config.state)
+    extend(stage)
+    try:
+        _show(stage.run, splash, None, config)
+    finally:
+        enrolling.stop()
+
+
+def _prepare(screen: ScreenConfig, *, headless: bool) -> None:
+    from device.ui import environment  # noqa: PLC0415 - a window opens with Kivy's import
+
+    environment.prepare(
+        screen.width, screen.height, headless=headless, fullscreen=screen.fullscreen
+    )

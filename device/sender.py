@@ -35,6 +35,11 @@ class Sender:
         self._under_way.clear()
         self._quiet_rounds = 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether all that was sent is answered for."""
+        return not self._under_way
+
     def send(self) -> None:
         """Send the oldest of what is final and not under way.
 
@@ -59,12 +64,13 @@ class Sender:
             self._quiet_rounds = min(self._quiet_rounds + 1, 10)
             self._under_way.clear()
 
-    def answered(self, identifiers: tuple[str, ...]) -> None:
-        """Forget what the hub has answered for; raises sqlite3.Error if the disk does not take it.
+    def answered(self, identifiers: tuple[str, ...], at: int) -> None:
+        """Put aside what the hub has answered for at `at` (ms since 1970, the hub's clock).
 
-        What could not be forgotten is said again, which does no harm.
+        Raises sqlite3.Error if the disk does not take it: then it is said again, which does no
+        harm.
         """
-        self._outbox.receipt(identifiers)
+        self._outbox.receipt(identifiers, at)
         self._quiet_rounds = 0
         for name in identifiers:
             self._under_way.pop(name, None)

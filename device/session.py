@@ -6,7 +6,8 @@ caller has to carry out. A pair that is not in the table raises `Refused` and ch
 The rules it keeps (the product's promises 1, 2 and 4):
 
 * only `Tap` makes a rating; a timer never does;
-* thanks is shown only after `Saved`, of the tap and of the reasons that were submitted;
+* thanks is shown only after `Saved`; nobody who adds something is let go before that is saved;
+* the same follows on every level: thanks with reasons to add, then a short ending;
 * a citizen who has begun to answer is not cut off: what the hub sends meanwhile waits;
 * a new invitation takes no tap before `ARM_MS`, so that a late tap on the previous
   citizen's screen cannot land on it.
@@ -18,6 +19,7 @@ from typing import Any
 from device import between, citizen
 from device.events import (
     Choose,
+    Enlarge,
     Event,
     Offer,
     Pause,
@@ -25,15 +27,17 @@ from device.events import (
     Saved,
     SaveFailed,
     Skip,
+    Speak,
+    Stay,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
 )
-from device.state import ARM_MS, UNDO_MS, Refused, Result, Screen, Session
+from device.state import ARM_MS, UNDO_MS, Ending, Refused, Result, Screen, Session
 
-__all__ = ["ARM_MS", "TABLE", "UNDO_MS", "Refused", "Screen", "Session", "step"]
+__all__ = ["ARM_MS", "TABLE", "UNDO_MS", "Ending", "Refused", "Screen", "Session", "step"]
 
 Handler = Callable[[Session, Any], Result]
 
@@ -44,6 +48,8 @@ TABLE: dict[tuple[Screen, type[Event]], Handler] = {
     (Screen.IDLE, SaveFailed): citizen.save_failed,
     (Screen.INVITED, Offer): between.offer_invited,
     (Screen.INVITED, Tap): citizen.tap,
+    (Screen.INVITED, Speak): citizen.speak,
+    (Screen.INVITED, Enlarge): citizen.enlarge,
     (Screen.INVITED, Tick): citizen.expire,
     (Screen.INVITED, Pause): between.pause_waits,
     (Screen.INVITED, Saved): citizen.saved_before,
@@ -52,25 +58,22 @@ TABLE: dict[tuple[Screen, type[Event]], Handler] = {
     (Screen.SAVING, Saved): citizen.saved,
     (Screen.SAVING, SaveFailed): citizen.save_failed,
     (Screen.SAVING, Pause): between.pause_waits,
-    (Screen.REASONS, Offer): between.offer_waits,
-    (Screen.REASONS, Choose): citizen.choose,
-    (Screen.REASONS, Write): citizen.write,
-    (Screen.REASONS, Submit): citizen.submit,
-    (Screen.REASONS, Skip): citizen.skip,
-    (Screen.REASONS, Saved): citizen.saved_more,
-    (Screen.REASONS, Undo): citizen.undo,
-    (Screen.REASONS, Tick): citizen.finish,
-    (Screen.REASONS, Pause): between.pause_waits,
-    (Screen.REASONS, SaveFailed): citizen.save_failed,
     (Screen.THANKS, Offer): between.offer_waits,
     (Screen.THANKS, Choose): citizen.choose,
     (Screen.THANKS, Write): citizen.write,
-    (Screen.THANKS, Submit): citizen.done,
+    (Screen.THANKS, Stay): citizen.stay,
+    (Screen.THANKS, Submit): citizen.submit,
+    (Screen.THANKS, Skip): citizen.skip,
     (Screen.THANKS, Saved): citizen.saved_more,
     (Screen.THANKS, Undo): citizen.undo,
     (Screen.THANKS, Tick): citizen.finish,
     (Screen.THANKS, Pause): between.pause_waits,
     (Screen.THANKS, SaveFailed): citizen.save_failed,
+    (Screen.ENDING, Offer): between.offer_ended,
+    (Screen.ENDING, Tick): between.ended,
+    (Screen.ENDING, Pause): between.pause_waits,
+    (Screen.ENDING, Saved): citizen.saved_before,
+    (Screen.ENDING, SaveFailed): citizen.save_failed,
     (Screen.PAUSED, Offer): between.offer_waits,
     (Screen.PAUSED, Pause): between.pause_now,
     (Screen.PAUSED, Saved): citizen.saved_before,

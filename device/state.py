@@ -17,10 +17,34 @@ class Screen(StrEnum):
     IDLE = "idle"
     INVITED = "invited"
     SAVING = "saving"
-    REASONS = "reasons"
     THANKS = "thanks"
+    ENDING = "ending"
     PAUSED = "paused"
     OUT_OF_SERVICE = "out_of_service"
+    REASONS = "thanks"  # another word for the same screen: no level has one of its own
+
+
+class Ending(StrEnum):
+    """How a session ended; what is shown of it depends on nothing else, least of all the level.
+
+    `SKIPPED` is a rating of any level without reasons and words.
+    """
+
+    RATED = "rated"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+
+
+ENDING_MS = {
+    Ending.RATED: 3_000,
+    Ending.SKIPPED: 3_000,
+    Ending.EXPIRED: 3_000,
+    Ending.WITHDRAWN: 3_000,
+    Ending.SUPERSEDED: 1_500,
+}
+"""How long an ending is shown, in ms; behind a superseded one the next invitation waits."""
 
 
 class Refused(Exception):
@@ -35,7 +59,10 @@ class Session(Struct, frozen=True):
     """Everything the screen needs to know about the citizen in front of it.
 
     `kept`: the tap is on disk. `saved` is the last revision that is; `submitted`: the citizen
-    is done and waits, for milliseconds, until their last word is on disk too.
+    is done and waits, for milliseconds, until their last word is on disk too. `ending` is
+    shown when everything else of a citizen is gone already. `english` and `elder` are this
+    citizen's wishes. `thanks_ms` is how long the screen after the tap stays, `reasons_ms` how
+    long once the citizen has begun to add something: both for every level.
     """
 
     screen: Screen = Screen.IDLE
@@ -47,6 +74,9 @@ class Session(Struct, frozen=True):
     revision: int = 0
     saved: int = 0
     submitted: bool = False
+    ending: Ending | None = None
+    english: bool = False
+    elder: bool = False
     waiting: Offer | None = None
     pause: str | None = None
     reasons_ms: int = 60_000

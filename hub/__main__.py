@@ -4,17 +4,37 @@ import asyncio
 import logging
 import signal
 import sqlite3
-import sys
 from pathlib import Path
 
 import click
 
-from hub import broker_commands, console, upstream_commands
+from hub import (
+    audit_commands,
+    backup_commands,
+    broker_commands,
+    citizen_commands,
+    console,
+    key_commands,
+    ledger_commands,
+    upstream_commands,
+    user_commands,
+)
 from hub import config as configuration
 from hub.console import CONFIG
 from hub.link.broker import BrokerError
-from hub.store import database, deliveries, invitations, ledger, refusals
+from hub.notary import LedgerKeyError
+from hub.store import database, deliveries, invitations, ledger, refusals, tree
+from hub.store.lock import InUse
 from hub.store.vault import VaultError
+
+_UNSTARTABLE = (
+    configuration.ConfigError,
+    BrokerError,
+    VaultError,
+    LedgerKeyError,
+    InUse,
+    database.GuardsMissing,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,9 +59,8 @@ def serve(file: Path) -> None:
 
     try:
         asyncio.run(run())
-    except (configuration.ConfigError, BrokerError, VaultError, database.GuardsMissing) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+    except _UNSTARTABLE as error:
+        console.fail(str(error))
     except (sqlite3.Error, OSError) as error:
         console.fail(console.trouble(error, base / config.state))
 
@@ -74,6 +93,9 @@ def _account(path: Path) -> None:
         f"报送：办件 {sent.accepted_services}，评价 {sent.accepted_ratings}，"
         f"等待 {sent.waiting}，搁置 {sent.set_aside}"
     )
+    newest = tree.newest(db) if db["checkpoints"].exists() else None
+    signed = f"最新的签名检查点 {newest.size} 条" if newest else "还没有签名检查点"
+    click.echo(f"台账 {ledger.size(db)} 条，{signed}")
     for device, count in ledger.missing(db).items():
         click.echo(f"{device}：编号缺 {count} 条，可能还在评价器里等待发送")
     for device, causes in refusals.counts(db).items():
@@ -82,31 +104,17 @@ def _account(path: Path) -> None:
     db.close()
 
 
-@main.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="把密钥的摘要写入这个文件，再写进配置的 api.key_files。",
-)
-def key(out: Path) -> None:
-    """生成一个接口密钥：只显示这一次，文件里只存摘要。"""
-    from hub.web.auth import new_key  # noqa: PLC0415 - the other commands need no web server
-
-    if out.exists():
-        click.echo(f"{out} 已经存在，不会覆盖。", err=True)
-        sys.exit(1)
-    secret, digest = new_key()
-    try:
-        out.write_text(digest + "\n", encoding="ascii")
-    except OSError as error:
-        console.fail(f"无法写入 {out}：{error.strerror}。请换一个可写的位置。")
-    click.echo(secret)
-
-
+main.add_command(audit_commands.audit)
 main.add_command(broker_commands.broker_config)
 main.add_command(broker_commands.revoke)
+main.add_command(citizen_commands.group)
+main.add_command(key_commands.key)
+main.add_command(ledger_commands.verify)
+main.add_command(backup_commands.backup)
+main.add_command(backup_commands.restore)
+main.add_command(ledger_commands.export)
 main.add_command(upstream_commands.upstream)
+main.add_command(user_commands.user)
 
 
 if __name__ == "__main__":

@@ -4,33 +4,50 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
 from sqlite_utils import Database
 
-from hub.config import HubConfig, WindowConfig
-from hub.store import invitations, pauses
+from hub.pairing import Codes
+from hub.store import bindings, invitations, pauses, recovery
 from hub.store.writer import Busy, Stopped, Writer
+from hub.windows import Windows
 from protocol import wire
 from protocol.catalogue import CURRENT
-from protocol.messages import Settings, Slot, Window
+from protocol.messages import Pairing, Resend, Settings, Slot
 from protocol.topics import Leaf
 
 Publish = Callable[[str, Leaf, bytes], None]
 
 
 class Board:
-    """Publishes, retained, what changed; `publish` sends one retained message."""
+    """Publishes, retained, what changed; `publish` sends one retained message.
+
+    `online(device)` says whether a kiosk is seen now: one that is not gets no pairing code.
+    `link` is the address of the hub's pages, for the QR beside a code; empty = the code alone.
+    """
 
     def __init__(
-        self, writer: Writer, config: HubConfig, *, now: Callable[[], int], publish: Publish
+        self,
+        writer: Writer,
+        hall_name: str,
+        windows: Windows,
+        devices: Iterable[str],
+        codes: Codes,
+        *,
+        now: Callable[[], int],
+        online: Callable[[str], bool],
+        publish: Publish,
+        link: str = "",
     ) -> None:
         self._writer = writer
-        self._hall_name = config.hall_name
-        self._devices = tuple(device.name for device in config.devices)
-        self._windows: dict[str, WindowConfig] = {}
-        for window in config.windows:
-            self._windows.setdefault(window.device, window)
+        self._hall_name = hall_name
+        self._windows = windows
+        self._devices = devices
+        self._codes = codes
         self._now = now
+        self._online = online
         self._publish = publish
+        self._pair_link = f"{link}/pair?code=" if link else ""
         self._lock = threading.Lock()
         self._ended: set[str] = set()
 
@@ -53,13 +70,17 @@ class Board:
             ended, self._ended = self._ended, set()
         if ended:
             self.refresh(ended, settings=False)
+        turned = self._codes.turn(self._online)
+        if turned:
+            self.refresh(turned)
 
     def refresh(self, devices: Iterable[str], *, settings: bool = True) -> None:
         """Publish what these devices should show.
 
         Dropped when the writer is full or stopping: each device is told anew when it connects.
         """
-        wanted = [device for device in devices if device in self._devices]
+        known = set(self._devices)
+        wanted = [device for device in devices if device in known]
 
         def job(db: Database) -> list[tuple[str, Slot, Settings | None]]:
             return [
@@ -83,14 +104,32 @@ class Board:
             self._publish(device, Leaf.INVITATION, wire.encode(slot))
 
     def _settings(self, db: Database, device: str, version: int) -> Settings:
-        window = self._windows.get(device)
-        return Settings(
+        name = bindings.window_of(db, device)
+        lost = recovery.of(db, device)
+        base = Settings(
             version=version,  # the slot's: it grows even when the clock is put back
             hall_name=self._hall_name,
-            window=Window(name=window.name, label=window.label)
-            if window
-            else Window(name="未配对"),
-            staff=window.staff if window else None,
             catalogue=CURRENT,
-            paused=pauses.reason(db, window.name) if window else None,
+            resend=None if lost is None else Resend(since=lost.since, after=lost.after),
+        )
+        if name is None or name not in self._windows:
+            return replace(base, pairing=self._pairing(device))
+        held = bindings.seat(db, name)
+        return replace(
+            base,
+            window=self._windows[name].shown(),
+            staff=held.staff if held else None,
+            paused=pauses.reason(db, name),
+        )
+
+    def _pairing(self, device: str) -> Pairing | None:
+        if not self._online(device):
+            return None
+        shown = self._codes.of(device)
+        candidate = shown.candidate
+        return Pairing(
+            code=shown.code,
+            until=max(0, shown.until),
+            qr=self._pair_link + shown.code,
+            window=self._windows[candidate.window].shown() if candidate else None,
         )

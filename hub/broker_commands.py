@@ -1,11 +1,11 @@
 """The commands `pingyi-hub broker-config` and `pingyi-hub revoke`."""
 
-import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from hub import console
 from hub.config import ConfigError, HubConfig
@@ -14,7 +14,8 @@ from hub.keys import public_keys
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.mosquitto import Plan, hub_user
-from hub.store import database, revocations
+from hub.roster import key_of
+from hub.store import audit, certificates, revocations
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 _NEEDED = ("ca", "device_ca", "kick_password")
@@ -100,34 +101,34 @@ def revoke(file: Path, device: str | None, reason: str, crl: Path | None, lift: 
 
 def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bool) -> None:
     try:
-        key = public_keys(config, base).get(device)
+        configured = public_keys(config, base).get(device)
     except ConfigError as error:
         console.fail(str(error))
-    if key is None:
-        console.fail(f"配置里没有名为“{device}”的评价器：请用配置中的名称")
-    try:
-        changed = _record(base / config.state, device, revocations.digest(key), reason, lift)
-    except sqlite3.Error as error:
-        console.fail(f"数据文件无法使用：{error}。请检查磁盘空间和目录权限。")
+    changed = _record(base / config.state, device, configured, reason, lift)
     if lift:
         click.echo(f"{device} 恢复接受。" if changed else f"{device} 没有被吊销。")
     else:
         click.echo(f"{device} 已吊销。" if changed else f"{device} 之前已经吊销。")
 
 
-def _record(state: Path, device: str, digest: bytes, reason: str, lift: bool) -> bool:
-    state.mkdir(parents=True, exist_ok=True)
-    db = database.connect(state / "hub.db")
-    try:
-        if not db["revocations"].exists():
-            database.migrate(db)
+def _record(
+    state: Path, device: str, key: EllipticCurvePublicKey | None, reason: str, lift: bool
+) -> bool:
+    with console.database(state) as db, db.atomic():
+        held = certificates.of_all(db).get(device)
+        if key is None and held is not None:
+            key = key_of(held)
+        if key is None:
+            console.fail(
+                f"没有名为“{device}”的评价器：请用配置中或入网时的名称。"
+                "从未连接过的评价器，在入网台吊销、换上新的吊销名单即可"
+            )
         now = time.time_ns() // 1_000_000
-        with db.atomic():
-            if lift:
-                return revocations.lift(db, device, now) > 0
-            return revocations.revoke(db, device, digest, reason, now)
-    finally:
-        db.close()
+        act = "lift_revocation" if lift else "revoke"
+        audit.note(db, now, "console", act, device, detail={"reason": reason})
+        if lift:
+            return revocations.lift(db, device, now) > 0
+        return revocations.revoke(db, device, revocations.digest(key), reason, now)
 
 
 def _install(config: HubConfig, base: Path, crl: Path) -> None:

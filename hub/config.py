@@ -3,17 +3,20 @@
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from hub.upstream.access import Access
+from hub.upstream.quirks import DialectName
 from protocol import strict
 from protocol.certificates import HUB
 from protocol.errors import TopicError
-from protocol.messages import Name, Part, Staff, Window
+from protocol.messages import Name, Part, Window
 from protocol.topics import name
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_ADDRESS = r"^(https?://[!-~]*[^/])?(?![\s\S])"
 
 
 class ConfigError(Exception):
@@ -21,11 +24,20 @@ class ConfigError(Exception):
 
 
 class ApiConfig(Part, frozen=True, kw_only=True):
-    """The HTTP interface. `key_files`: SHA-256 of each key that is let in (`pingyi-hub key`)."""
+    """The HTTP interface and the pages, under `certificate` and `key` (PEM) where it is TLS.
+
+    `address` is where people reach them (`https://…`), for QR codes. Sessions of people end
+    `idle_minutes` after their last click, and `session_hours` after signing in.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8750
-    key_files: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
+    insecure: bool = False
+    address: Annotated[str, msgspec.Meta(max_length=120, pattern=_ADDRESS)] = ""
+    idle_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 30
+    session_hours: Annotated[int, msgspec.Meta(ge=1, le=24)] = 12
 
 
 class BrokerConfig(Part, frozen=True, kw_only=True):
@@ -51,13 +63,26 @@ class BrokerConfig(Part, frozen=True, kw_only=True):
 
 
 class UpstreamConfig(Part, frozen=True, kw_only=True):
-    """The city's platform. `timeout_s`: how long one answer may take."""
+    """The city's platform. `timeout_s`: how long one answer may take.
 
-    url: str
-    dialect: Literal["plain"] = "plain"
+    `quirks`: the file of what this city does differently; `ca`: its own authority (PEM), then
+    the only one that is believed; `access`: how the hall is let in.
+    """
+
+    url: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^https?://[!-~]+(?![\s\S])")]
+    dialect: DialectName = "plain"
+    quirks: str = ""
+    ca: str = ""
+    access: Access = Access()
     data_source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,8}(?![\s\S])")] = "112"
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 10.0
     parallel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+
+
+class LedgerConfig(Part, frozen=True, kw_only=True):
+    """The ledger. `checkpoint_s`: a signed checkpoint this often, where there is something new."""
+
+    checkpoint_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
 
 
 class DeviceConfig(Part, frozen=True, kw_only=True):
@@ -68,11 +93,16 @@ class DeviceConfig(Part, frozen=True, kw_only=True):
 
 
 class WindowConfig(Window, frozen=True, kw_only=True):
-    """One counter, the kiosk that stands on it and, until clerks sign on, its clerk."""
+    """One counter. Kiosks and clerks are bound to it while the hub runs (配对, 签到).
 
-    device: str
-    staff: Staff | None = None
+    `ttl_s`: how long a citizen is waited for, in seconds.
+    """
+
     ttl_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
+
+    def shown(self) -> Window:
+        """Return what of it citizens see."""
+        return Window(name=self.name, label=self.label)
 
 
 class HubConfig(Part, frozen=True, kw_only=True):
@@ -83,6 +113,7 @@ class HubConfig(Part, frozen=True, kw_only=True):
     state: str
     api: ApiConfig = ApiConfig()
     broker: BrokerConfig = BrokerConfig()
+    ledger: LedgerConfig = LedgerConfig()
     upstream: UpstreamConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
     windows: tuple[WindowConfig, ...] = ()
@@ -103,7 +134,8 @@ def load(path: Path, *, files: bool = True) -> HubConfig:
         config = strict.convert(data, HubConfig)
     except strict.Faults as error:
         raise ConfigError(_list(path, error.faults)) from error
-    faults = [*_names(config), *_transport(config.broker)]
+    faults = [*_names(config), *_api(config.api), *_transport(config.broker)]
+    faults += _upstream(config.upstream)
     faults += _files(config, path.parent) if files else []
     if faults:
         raise ConfigError(_list(path, tuple(faults)))
@@ -133,12 +165,22 @@ def _names(config: HubConfig) -> list[strict.Fault]:
         faults.append(strict.Fault("devices", "有两台设备用了同一个名称"))
     if len({window.name for window in config.windows}) < len(config.windows):
         faults.append(strict.Fault("windows", "有两个窗口用了同一个名称"))
-    faults += [
-        strict.Fault(f"windows[{index}].device", f"没有名为“{window.device}”的设备")
-        for index, window in enumerate(config.windows, 1)
-        if window.device not in known
-    ]
     return faults
+
+
+def _api(api: ApiConfig) -> list[strict.Fault]:
+    """Encrypted with certificate and key, or plain on loopback, or because somebody says so."""
+    if bool(api.certificate) != bool(api.key):
+        return [strict.Fault("api.certificate", "certificate 与 key 须同时填写")]
+    if api.certificate or api.insecure or is_loopback(api.host):
+        return []
+    return [
+        strict.Fault(
+            "api.certificate",
+            f"{api.host} 不是本机，口令和接口密钥须加密传送：请填写 certificate 和 key；"
+            "由本机的反向代理加密时请只监听 127.0.0.1；确实要用明文，请写明 insecure = true",
+        )
+    ]
 
 
 def _transport(broker: BrokerConfig) -> list[strict.Fault]:
@@ -169,6 +211,12 @@ def _transport(broker: BrokerConfig) -> list[strict.Fault]:
     return faults
 
 
+def _upstream(upstream: UpstreamConfig | None) -> list[strict.Fault]:
+    if upstream is None or not upstream.ca or upstream.url.startswith("https://"):
+        return []
+    return [strict.Fault("upstream.ca", "只用于加密连接：upstream.url 须以 https:// 开头")]
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine and no wire lies between."""
     try:
@@ -183,13 +231,21 @@ def _files(config: HubConfig, base: Path) -> list[strict.Fault]:
         for index, device in enumerate(config.devices, 1)
     ]
     named += [
-        (f"api.key_files[{index}]", file) for index, file in enumerate(config.api.key_files, 1)
+        (f"api.{name}", file)
+        for name in ("certificate", "key")
+        if (file := getattr(config.api, name))
     ]
     named += [
         (f"broker.{name}", file)
         for name in ("ca", "certificate", "key", "device_ca", "crl", "kick_password")
         if (file := getattr(config.broker, name))
     ]
+    if config.upstream is not None:
+        named += [
+            (f"upstream.{name}", file)
+            for name in ("quirks", "ca")
+            if (file := getattr(config.upstream, name))
+        ]
     return [
         strict.Fault(place, f"找不到文件 {file}")
         for place, file in named

@@ -1,13 +1,17 @@
 """What the commands share: the configuration file, and faults told in Chinese."""
 
+import contextlib
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import click
+from sqlite_utils import Database
 
 from hub import config as configuration
+from hub.store import database as store
 
 CONFIG = click.option(
     "--config",
@@ -31,6 +35,23 @@ def fail(text: str, code: int = 1) -> NoReturn:
     """Say why, and end."""
     click.echo(text, err=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def database(state: Path) -> Iterator[Database]:
+    """Open the hub's database, made if need be; also beside a running hub. Ends in Chinese."""
+    path = state / "hub.db"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        db = store.connect(path)
+        try:
+            if not db["audit"].exists():
+                store.migrate(db)
+            yield db
+        finally:
+            db.close()
+    except (sqlite3.Error, OSError) as error:
+        fail(trouble(error, path))
 
 
 def trouble(error: sqlite3.Error | OSError, place: Path) -> str:

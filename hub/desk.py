@@ -5,70 +5,32 @@ Every change is one job of the writer, so that what is checked still holds when 
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeVar
 
 import msgspec
 from sqlite_utils import Database
 
-from hub.config import WindowConfig
+from hub.errors import (
+    AlreadyRated,
+    AnotherClerk,
+    CaseFixed,
+    NobodySignedOn,
+    NotPaired,
+    OpenElsewhere,
+    UnknownCase,
+    WindowPaused,
+)
+from hub.rules.access import Caller
 from hub.rules.case import Case
-from hub.store import cases, deliveries, invitations, pauses
+from hub.store import audit, bindings, cases, deliveries, invitations, pauses, recovery
 from hub.store.vault import Vault
-from hub.store.writer import Job, Writer
+from hub.store.writer import Writer
+from hub.windows import Windows
 from protocol.identifiers import identifier
 from protocol.messages import Invitation, Staff, Window
 
 T = TypeVar("T")
-
-
-class DeskError(Exception):
-    """A request that cannot be met; `code` is stable, the text is for the integrator."""
-
-    code = "desk"
-
-
-class UnknownWindow(DeskError):
-    """No window of that name is configured."""
-
-    code = "unknown_window"
-
-
-class UnknownCase(DeskError):
-    """The case was not registered before."""
-
-    code = "unknown_case"
-
-
-class CaseFixed(DeskError):
-    """The citizen was shown another matter; it cannot be changed under their rating."""
-
-    code = "case_fixed"
-
-
-class AlreadyRated(DeskError):
-    """A service of a case has its rating already: one service, one rating."""
-
-    code = "already_rated"
-
-
-class OpenElsewhere(DeskError):
-    """The same service is open at another kiosk."""
-
-    code = "open_elsewhere"
-
-
-class WindowPaused(DeskError):
-    """The window is paused; nobody can be invited there."""
-
-    code = "window_paused"
-
-
-class NobodySignedOn(DeskError):
-    """No clerk is named, and none is signed on at the window."""
-
-    code = "nobody_signed_on"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,42 +120,40 @@ def _running(
 class Desk:
     """The hub's counter for window systems.
 
-    After the commit, `changed(device)` is called where it alters what a kiosk should show,
-    and `queued()` where there is something new for the city.
+    After the commit, `changed(devices)` is called with the kiosks that have something else to
+    show, and `queued()` where there may be something new for the city.
     """
 
     def __init__(
         self,
         writer: Writer,
         vault: Vault,
-        windows: tuple[WindowConfig, ...],
+        windows: Windows,
         *,
         now: Callable[[], int],
-        changed: Callable[[str], None],
+        changed: Callable[[Iterable[str]], None],
         queued: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._vault = vault
-        self._windows = {window.name: window for window in windows}
+        self._windows = windows
         self._now = now
         self._changed = changed
         self._queued = queued
 
-    def _window(self, name: str) -> WindowConfig:
-        window = self._windows.get(name)
-        if window is None:
-            raise UnknownWindow(f"没有名为“{name}”的窗口，请核对窗口名称或请管理员配置")
-        return window
+    async def _do(self, job: Callable[[Database, set[str]], T]) -> T:
+        """Run a job and wait for its commit; who is told of it is told even if nobody waits.
 
-    async def _do(self, job: Job[T], *, alters: str | None = None) -> T:
-        """Run a job and wait for its commit; who is told of it is told even if nobody waits."""
-        future = self._writer.submit(job)
+        The job adds the kiosks that have something else to show to the set that it is given.
+        """
+        altered: set[str] = set()
+        future = self._writer.submit(lambda db: job(db, altered))
 
-        def tell(done: "Future[T]") -> None:
-            if done.cancelled() or done.exception() is not None:
+        def tell(_: object) -> None:
+            if future.cancelled() or future.exception() is not None:
                 return
-            if alters is not None:
-                self._changed(alters)
+            if altered:
+                self._changed(altered)
             self._queued()
 
         future.add_done_callback(tell)
@@ -205,12 +165,12 @@ class Desk:
         A newer version puts right what the city may have refused: it is sent again. Raises
         `CaseFixed` where it would change the matter under an invitation.
         """
-        return await self._do(lambda db: _keep(db, self._vault, case, self._now()))
+        return await self._do(lambda db, _: _keep(db, self._vault, case, self._now()))
 
     async def case(self, serial: str, service_number: int) -> CaseStatus | None:
         """Return how a service stands, or None if it is not known."""
 
-        def job(db: Database) -> CaseStatus | None:
+        def job(db: Database, _: set[str]) -> CaseStatus | None:
             matter = cases.matter(db, serial, service_number)
             if matter is None:
                 return None
@@ -236,18 +196,19 @@ class Desk:
     ) -> Invited:
         """Invite the citizen of a case at a window; what was open there is taken back.
 
-        The same request again while its invitation is still running returns that one, so a
-        window system may safely repeat a call whose answer it lost. `staff` None = the clerk
-        who is signed on; `case` is registered in the same commit. Raises `UnknownWindow`,
-        `UnknownCase`, `CaseFixed`, `AlreadyRated`, `OpenElsewhere`, `WindowPaused`,
-        `NobodySignedOn`.
+        The invitation names the clerk who is signed on; `staff`, where it is given, must be
+        them. The same request again while its invitation is still running returns that one, so
+        a window system may safely repeat a call whose answer it lost. `case` is registered in
+        the same commit. Raises `UnknownWindow`, `NotPaired`, `NobodySignedOn`, `AnotherClerk`,
+        `WindowPaused`, `UnknownCase`, `CaseFixed`, `AlreadyRated`, `OpenElsewhere`.
         """
-        window = self._window(window_name)
-        clerk = staff or window.staff
-        if clerk is None:
-            raise NobodySignedOn(f"{window_name}没有工作人员签到，请先签到或在请求中给出 staff")
+        window = self._windows[window_name]
 
-        def job(db: Database) -> Invited:
+        def job(db: Database, altered: set[str]) -> Invited:
+            device = bindings.device_of(db, window.name)
+            if device is None:
+                raise NotPaired(f"{window_name}还没有评价器，请先在评价器与窗口之间配对")
+            clerk = _clerk(db, window.name, staff)
             if pauses.reason(db, window.name) is not None:
                 raise WindowPaused(f"{window_name}已暂停服务，恢复后才能邀请评价")
             if case is not None:
@@ -256,10 +217,10 @@ class Desk:
             if matter is None:
                 raise UnknownCase(f"办件 {serial}/{service_number} 尚未登记，请先登记办件")
             now = self._now()
-            running = _running(db, window.device, serial, service_number, now)
+            running = _running(db, device, serial, service_number, now)
             if running is not None:
                 return Invited(status=_status(running), new=False)
-            for kept in invitations.open_of(db, window.device):
+            for kept in invitations.open_of(db, device):
                 invitations.ask_back(db, kept.id, now)
             invitation = Invitation(
                 id=identifier(now, secrets.randbits),
@@ -271,42 +232,64 @@ class Desk:
                 issued_at=now,
                 ttl_ms=ttl_ms or window.ttl_s * 1000,
             )
-            invitations.issue(db, window.device, invitation)
+            invitations.issue(db, device, recovery.sealed(self._vault, device, invitation))
+            altered.add(device)
             kept_now = invitations.get(db, invitation.id)
             if kept_now is None:
                 raise AssertionError("an invitation vanished within its own commit")
             return Invited(status=_status(kept_now), new=True)
 
-        return await self._do(job, alters=window.device)
+        return await self._do(job)
 
     async def withdraw(self, window_name: str) -> Status | None:
         """Take back what is open at a window; None if nothing is.
 
         A citizen who has already tapped is not undone by it: the kiosk's word decides.
         """
-        window = self._window(window_name)
+        window = self._windows[window_name]
 
-        def job(db: Database) -> Status | None:
+        def job(db: Database, altered: set[str]) -> Status | None:
+            device = bindings.device_of(db, window.name)
             asked = [
                 kept
-                for kept in invitations.open_of(db, window.device)
+                for kept in (invitations.open_of(db, device) if device else ())
                 if kept.invitation.window.name == window.name
             ]
             for kept in asked:
                 invitations.ask_back(db, kept.id, self._now())
+                altered.add(kept.device)
             newest = invitations.get(db, asked[0].id) if asked else None
             return None if newest is None else _status(newest)
 
-        return await self._do(job, alters=window.device)
+        return await self._do(job)
 
     async def invitation(self, identifier: str) -> Status | None:
         """Return how an invitation stands, or None if there is none of that id."""
-        kept = await self._do(lambda db: invitations.get(db, identifier))
+        kept = await self._do(lambda db, _: invitations.get(db, identifier))
         return None if kept is None else _status(kept)
 
-    async def pause(self, window_name: str, reason: str | None) -> None:
+    async def pause(self, window_name: str, reason: str | None, caller: Caller) -> None:
         """Close a window for citizens, with the reason they read, or open it again (None)."""
-        window = self._window(window_name)
-        await self._do(
-            lambda db: pauses.put(db, window.name, reason, self._now()), alters=window.device
+        window = self._windows[window_name]
+
+        def job(db: Database, altered: set[str]) -> None:
+            pauses.put(db, window.name, reason, self._now())
+            act = "resume" if reason is None else "pause"
+            audit.note(db, self._now(), caller, act, window.name, detail={"reason": reason})
+            device = bindings.device_of(db, window.name)
+            if device is not None:
+                altered.add(device)
+
+        await self._do(job)
+
+
+def _clerk(db: Database, window: str, named: Staff | None) -> Staff:
+    """Return who is signed on, if that is whom the window system names."""
+    held = bindings.seat(db, window)
+    if held is None:
+        raise NobodySignedOn(f"{window}没有工作人员签到，请先签到，再邀请评价")
+    if named is not None and (named.name, named.number) != (held.staff.name, held.staff.number):
+        raise AnotherClerk(
+            f"{window}签到的是{held.staff.name}，请求中写的是{named.name}：请先由其本人签到"
         )
+    return held.staff

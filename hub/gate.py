@@ -50,3 +50,18 @@ def papers(config: HubConfig, base: Path) -> Papers:
         certificate=base / broker.certificate if broker.tls else None,
         alarm_days=broker.crl_alarm_days,
     )
+
+
+def device_ca(config: HubConfig, base: Path) -> str | None:
+    """Return the CA (PEM) by whose certificates kiosks are known, if one is configured.
+
+    Raises `ConfigError`.
+    """
+    if not config.broker.device_ca:
+        return None
+    path = base / config.broker.device_ca
+    try:
+        brokerfiles.certificate(path)
+        return path.read_text("ascii")
+    except (FilesError, OSError, ValueError) as error:
+        raise ConfigError(f"评价器的签发 CA {path} 无法使用：{error}") from error

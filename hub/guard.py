@@ -1,4 +1,4 @@
-"""Watches over who is let in: revoked kiosks are refused and kicked, ageing lists are told.
+"""Watches over who is let in: revoked kiosks are refused and kicked, ageing papers are told.
 
 The hub refuses a revoked kiosk by itself; the broker follows by its revocation list (CRL), and
 what was connected before is kicked.
@@ -16,13 +16,27 @@ from msgspec import Struct
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.kick import KickError
-from hub.store import database, revocations
+from hub.rules.days import DAY_MS
+from hub.store import certificates, database, revocations
 
 log = logging.getLogger(__name__)
 
 EACH_S = 1.0
 RELOAD_S = 2.0
 """What mosquitto gets to read a new list before those who may be on it are kicked."""
+
+
+LAST_PART = 9
+"""A kiosk's certificate is told in the last ninth of its life: 10 of 90 days.
+
+It asks for the next one at two thirds; by then that should long have been answered.
+"""
+
+RENEWAL_DAYS = 7
+"""How long a kiosk's request may wait for the IT desk before it is told."""
+
+NAMED = 5
+"""Kiosks that one alarm names; of the others it gives the number."""
 
 
 class Papers(Struct, frozen=True, kw_only=True):
@@ -52,12 +66,14 @@ class Guard:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._path = path
-        self._digests = {name: revocations.digest(key) for name, key in keys.items()}
+        self._keys = keys
         self._papers = papers
         self._dismiss = dismiss
         self._kick = kick
         self._now = now
         self._revoked: frozenset[str] = frozenset()
+        self._lives: list[tuple[str, int, int]] = []
+        self._asked: dict[str, int] = {}
         self._heard: set[str] = set()
         self._due: set[str] = set()
         self._listed: frozenset[int] | None = None
@@ -120,18 +136,27 @@ class Guard:
         self._due |= set(fresh) | (heard & self._revoked)
         if self._kick_all_at is not None and self._now() >= self._kick_all_at:
             self._kick_all_at = None
-            self._due |= set(self._digests)
+            self._due |= set(self._keys)
         self._kick_out()
 
     def _look_for_revoked(self) -> list[str]:
         db = database.connect(self._path)
         try:
             found = revocations.current(db)
+            self._lives = certificates.ends(db)
+            self._asked = {
+                each.device: each.asked_at
+                for each in certificates.requests(db)
+                if each.chain is None
+            }
         finally:
             db.close()
+        named = {name for name, _ in found}
         before = self._revoked
         self._revoked = frozenset(
-            name for name, digest in self._digests.items() if (name, digest) in found
+            name
+            for name in named & self._keys.keys()
+            if (name, revocations.digest(self._keys[name])) in found
         )
         for device in sorted(before - self._revoked):
             self._due.discard(device)
@@ -168,6 +193,7 @@ class Guard:
                 self._ends(alarms, "服务器连接消息服务的证书", end, "届时评价器全部中断")
             except FilesError as error:
                 alarms.append(str(error))
+        self._check_kiosks(alarms)
         for text in alarms:
             if text not in self._alarms:
                 log.warning("alarm=%s", text)
@@ -190,9 +216,40 @@ class Guard:
             self._locked_out = end <= self._now()
             self._ends(alarms, "评价器吊销名单", end, "过期后所有评价器都连不上")
 
+    def _check_kiosks(self, alarms: list[str]) -> None:
+        now = int(self._now().timestamp() * 1000)
+        lives = [each for each in self._lives if each[0] not in self._revoked]
+        over = [device for device, _, end in lives if end <= now]
+        soon = [device for device, begin, end in lives if 0 < end - now < (end - begin) / LAST_PART]
+        waiting = [
+            device
+            for device, at in self._asked.items()
+            if device not in self._revoked and now - at > RENEWAL_DAYS * DAY_MS
+        ]
+        if over:
+            alarms.append(
+                f"有评价器的证书已过期，连不上服务器（{_names(over)}）："
+                "请用线缆重新入网；已停用的请吊销"
+            )
+        if soon:
+            alarms.append(
+                f"有评价器的证书即将到期，到期后连不上服务器（{_names(soon)}）："
+                "请在入网台办理续期，或用线缆重新入网；已停用的请吊销"
+            )
+        if waiting:
+            alarms.append(
+                f"有评价器的续期申请已等待超过 {RENEWAL_DAYS} 天（{_names(waiting)}）："
+                "请在入网台办理续期"
+            )
+
     def _ends(self, alarms: list[str], what: str, end: datetime, then: str) -> None:
         left = end - self._now()
         if left <= timedelta(0):
             alarms.append(f"{what}已于 {end:%Y-%m-%d} 过期，{then}：请立即更换")
         elif left <= timedelta(days=self._papers.alarm_days):
             alarms.append(f"{what}将于 {end:%Y-%m-%d} 到期，{then}：请尽快更换")
+
+
+def _names(devices: list[str]) -> str:
+    named = "、".join(devices[:NAMED])
+    return named if len(devices) <= NAMED else f"{named} 等 {len(devices)} 台"

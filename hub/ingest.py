@@ -1,6 +1,7 @@
 """What comes from the kiosks: verified, judged, committed, and only then acknowledged."""
 
 import contextlib
+import hmac
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
 from hub.rules.settle import Ruling, Standing, Verdict, settle
-from hub.store import deliveries, invitations, ledger, refusals
+from hub.store import cases, deliveries, invitations, ledger, recovery, refusals
+from hub.store.vault import Vault
 from hub.store.writer import Busy, Stopped, Writer
 from protocol import signing, wire
 from protocol.errors import ProtocolError
@@ -28,7 +30,8 @@ class Ingest:
 
     `acknowledge(device, receipt)` and `settled(devices)` are called in the writer's thread,
     after the commit, once for each group: the first with what to send, the second with the
-    devices whose invitation has ended, if any.
+    devices whose invitation has ended, if any. By `vault` a hub that was restored knows the
+    invitations that it issued and has lost; without it, it enters none of them again.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Ingest:
         now: Callable[[], int],
         acknowledge: Callable[[str, Receipt], None],
         settled: Callable[[set[str]], None],
+        vault: Vault | None = None,
     ) -> None:
         self._writer = writer
         self._keys = keys
         self._now = now
         self._acknowledge = acknowledge
         self._settled = settled
+        self._vault = vault
         self._lock = threading.Lock()
         self._committed: dict[str, list[str]] = {}
         self._refused: dict[str, list[Refusal]] = {}
@@ -78,6 +83,15 @@ class Ingest:
             return
         self._quietly(lambda db: invitations.note_shown(db, device, shown.invitation, self._now()))
 
+    def resent(self, device: str, since: int) -> None:
+        """Take a device's word that it has said all again that this recovery asked for."""
+
+        def job(db: Database) -> None:
+            if recovery.end(db, device, since, self._now()):
+                log.info("recovery=answered device=%s", device)
+
+        self._quietly(job)
+
     def refuse(self, device: str, cause: str, payload: bytes) -> None:
         """Count what cannot be taken, keep it as evidence, log the first of its cause."""
         size, start = len(payload), payload[: refusals.BODY_LIMIT]  # a flood must not fill memory
@@ -95,11 +109,13 @@ class Ingest:
 
     def _commit(self, db: Database, outcome: AnyOutcome, jws: bytes) -> Ruling:
         kept = invitations.get(db, outcome.invitation)
+        if kept is None and self._lost(db, outcome):
+            kept = invitations.get(db, outcome.invitation)
         standing = None
         if kept is not None:
             standing = Standing(
                 device=kept.device,
-                ttl_ms=kept.ttl_ms,
+                invitation=kept.invitation,
                 outcome_id=kept.outcome_id,
                 held=kept.outcome_id == outcome.id
                 and ledger.holds(db, outcome.device, outcome.seq, jws),
@@ -129,8 +145,25 @@ class Ingest:
         )
         invitations.close(db, outcome.invitation, outcome.id, ruling.ends)
         if ruling.ends == "rated":
+            if cases.matter(db, kept.serial, kept.service_number) is None:
+                recovery.await_case(db, kept.serial, kept.service_number, self._now())
             deliveries.queue_rating(db, kept.serial, kept.service_number, position, self._now())
         return ruling
+
+    def _lost(self, db: Database, outcome: AnyOutcome) -> bool:
+        """Enter again what this hub issued and lost with its disk; True if it was that.
+
+        Only by the hub's own mark: a device cannot make up an invitation, nor use another's.
+        Raises `VaultError` while the key to it cannot be read: then the kiosk says it again.
+        """
+        asked = outcome.asked
+        if self._vault is None or asked is None or recovery.of(db, outcome.device) is None:
+            return False
+        mark = recovery.seal(self._vault, outcome.device, asked)
+        if not hmac.compare_digest(mark, asked.seal):
+            return False
+        recovery.reenter(db, outcome.device, asked, self._now())
+        return True
 
     def _note(self, device: str, identifier: str, done: "Future[Ruling]") -> None:
         error = done.exception()

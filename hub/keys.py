@@ -37,13 +37,17 @@ def remembered(
     """Remember today's keys; return all that each device has or had, the newest first."""
     with db.atomic():
         for device, key in keys.items():
-            pem = key.public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-            store.remember(db, device, pem, now)
+            store.remember(db, device, pem_of(key), now)
     found: dict[str, list[ec.EllipticCurvePublicKey]] = {}
     for device, pem in store.of_all(db):
         past = serialization.load_pem_public_key(pem)
         if isinstance(past, ec.EllipticCurvePublicKey):
             found.setdefault(device, []).append(past)
     return found
+
+
+def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return a public key as PEM."""
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )

@@ -44,6 +44,16 @@ class Presence:
                 or state.connection != last.state.connection
             )
 
+    def short_of_storage(self) -> dict[str, str]:
+        """Return the kiosks that are here and have little or no place for outcomes, and which."""
+        with self._lock:
+            seen = dict(self._seen)
+        return {
+            device: each.state.storage
+            for device, each in sorted(seen.items())
+            if each.state.storage != "ok" and self.online(device)
+        }
+
     def online(self, device: str) -> bool:
         """Whether the kiosk was heard within `HEARD_MS` and has not gone since."""
         with self._lock:

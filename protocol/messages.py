@@ -45,6 +45,10 @@ CatalogueVersion = Annotated[
 ]
 Word = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z_]+(?![\s\S])")]
 Ttl = Annotated[int, Meta(ge=1_000, le=600_000)]
+Pem = Annotated[str, Meta(min_length=1, max_length=2_600, pattern=r"^[ -~\n]+(?![\s\S])")]
+Code = Annotated[str, Meta(pattern=r"^[0-9]{6}(?![\s\S])")]
+Link = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+(?![\s\S])")]
+Seal = Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?(?![\s\S])")]
 
 
 def readable(text: str) -> str:
@@ -94,6 +98,8 @@ class Invitation(Part, frozen=True, kw_only=True):
     """A single-use offer to rate one service of one case (评价邀请).
 
     It holds only what the citizen may see on the screen; `ttl_ms` counts from its showing.
+    `seal` is the hub's own mark on all of it and on the device that it is for: a hub that has
+    lost its memory knows by it what it has once issued. To others it means nothing.
     """
 
     id: Identifier
@@ -104,6 +110,7 @@ class Invitation(Part, frozen=True, kw_only=True):
     staff: Staff
     issued_at: Millis
     ttl_ms: Ttl
+    seal: Seal = ""
 
 
 class Slot(Message, frozen=True, kw_only=True):
@@ -130,7 +137,12 @@ class State(Message, frozen=True, kw_only=True):
     """Leaf `state`: birth, heartbeat and, as the will, death of one connection.
 
     `connection` counts the connections of a boot, so that the late will of an old
-    connection cannot unseat a newer birth.
+    connection cannot unseat a newer birth. An enrolled device says with each birth by which
+    `certificate` (PEM, its own without its CA's) it holds its key: the hub learns it from there.
+
+    `outbox` counts the outcomes that wait. `storage` says how the place for them stands: "ok",
+    "low" (somebody should see to it), "full" (the kiosk asks nobody any more). `resent` returns
+    the `since` of a `Resend` that is fulfilled: all that was to be said again is answered for.
     """
 
     boot: Identifier
@@ -141,23 +153,73 @@ class State(Message, frozen=True, kw_only=True):
     outbox: Count = 0
     refused: Count = 0
     software: Label = ""
+    certificate: Pem | None = None
+    storage: Word = "ok"
+    resent: Millis | None = None
+
+
+class Renewal(Message, frozen=True, kw_only=True):
+    """Leaf `renewal`: the device asks for a new certificate of its key (`request`: PKCS #10)."""
+
+    request: Pem
+
+
+class Certificate(Message, frozen=True, kw_only=True):
+    """Leaf `certificate`: what was asked for, the device's certificate with its CA's (PEM)."""
+
+    chain: Pem
+
+
+class Pairing(Part, frozen=True, kw_only=True):
+    """How an unpaired kiosk gets its window (配对): a clerk types the code that it shows.
+
+    `code` is shown until `until` by the hub's time; `qr` is what stands in the QR beside it.
+    `window` is what a clerk has typed the code for and is asked to confirm.
+    """
+
+    code: Code
+    until: Millis
+    qr: Link
+    window: Window | None = None
+
+
+class Resend(Part, frozen=True, kw_only=True):
+    """A hub that was restored asks again for what its backup has not.
+
+    `since` (ms since 1970) is when it was restored, and the name of this recovery; the ledger
+    has the device's numbers up to `after`.
+    """
+
+    since: Millis
+    after: Count
 
 
 class Settings(Message, frozen=True, kw_only=True):
     """Leaf `settings`: how this kiosk is to present itself.
 
-    `paused` is the reason that citizens read while the window is closed, or None.
+    `window` None: it is not paired, and shows `pairing`. `paused` is the reason that citizens
+    read while the window is closed, or None. `elder`: everything larger and calmer (长者模式);
+    `english`: the citizen may change the language. `resend` stands only in what a restored hub
+    says, until the device has answered it.
     """
 
     version: Count
     hall_name: Name
-    window: Window
+    window: Window | None = None
+    pairing: Pairing | None = None
     staff: Staff | None = None
     catalogue: CatalogueVersion
     paused: Annotated[str, Meta(min_length=1, max_length=60, pattern=_PLAIN)] | None = None
     reasons_ms: Ttl = 60_000
     thanks_ms: Ttl = 8_000
+    elder: bool = False
+    english: bool = True
     announcement: Annotated[str, Meta(max_length=120, pattern=_PLAIN)] = ""
+    announcements: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=120, pattern=_PLAIN)], ...],
+        Meta(max_length=8),
+    ] = ()
+    resend: Resend | None = None
 
 
 class Refusal(Part, frozen=True, kw_only=True):
@@ -170,7 +232,7 @@ class Refusal(Part, frozen=True, kw_only=True):
 class Receipt(Message, frozen=True, kw_only=True):
     """Leaf `receipt`: the hub's word (回执) that these outcomes are committed or refused.
 
-    The device deletes both kinds from its outbox. `echo_ms` returns the `mono_ms` of the
+    The device takes both kinds out of its outbox. `echo_ms` returns the `mono_ms` of the
     `state` that is answered, with which the device reckons its offset to `hub_at`.
     """
 
@@ -185,7 +247,9 @@ class Outcome(Message, frozen=True, kw_only=True, tag_field="kind"):
     """How one invitation ended (结果), the content of a signed message.
 
     `seq` numbers the outcomes of a device without gaps, from 1. `elapsed_ms` is the time
-    from shown to the end, measured on the kiosk's monotonic clock.
+    from shown to the end, measured on the kiosk's monotonic clock. `asked` is the invitation
+    as it reached the screen, so that its words are signed with the answer; None where none
+    did, and from devices older than this field.
     """
 
     id: Identifier
@@ -193,6 +257,12 @@ class Outcome(Message, frozen=True, kw_only=True, tag_field="kind"):
     seq: Annotated[int, Meta(ge=1, le=1 << 53)]
     invitation: Identifier
     stamp: Stamp
+    asked: Invitation | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an answer to another invitation than the one it names."""
+        if self.asked is not None and self.asked.id != self.invitation:
+            raise ValueError(f"{self.invitation} is answered, {self.asked.id} was asked")
 
 
 class Rated(Outcome, frozen=True, kw_only=True, tag="rated"):
@@ -207,6 +277,7 @@ class Rated(Outcome, frozen=True, kw_only=True, tag="rated"):
 
     def __post_init__(self) -> None:
         """Refuse reasons of another level, and any reason twice."""
+        super().__post_init__()
         if any(code[0] != str(self.level) for code in self.reasons):
             raise ValueError(f"reasons {self.reasons} do not belong to level {self.level}")
         if len(set(self.reasons)) != len(self.reasons):

@@ -17,14 +17,16 @@ class Leaf(StrEnum):
     SHOWN = "shown"
     RATING = "rating"
     REPLY = "reply"
+    RENEWAL = "renewal"
     INVITATION = "invitation"
     RECEIPT = "receipt"
     SETTINGS = "settings"
     COMMAND = "command"
+    CERTIFICATE = "certificate"
 
 
-UP = frozenset({Leaf.STATE, Leaf.SHOWN, Leaf.RATING, Leaf.REPLY})
-DOWN = frozenset({Leaf.INVITATION, Leaf.RECEIPT, Leaf.SETTINGS, Leaf.COMMAND})
+UP = frozenset({Leaf.STATE, Leaf.SHOWN, Leaf.RATING, Leaf.REPLY, Leaf.RENEWAL})
+DOWN = frozenset({Leaf.INVITATION, Leaf.RECEIPT, Leaf.SETTINGS, Leaf.COMMAND, Leaf.CERTIFICATE})
 
 
 class Topic(NamedTuple):

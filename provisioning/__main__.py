@@ -11,6 +11,7 @@ from provisioning import console, files, keystore, labels, listing, revocation, 
 from provisioning.console import DIRECTORY, PASSPHRASE_FILE
 from provisioning.enrol_commands import batch, enrol
 from provisioning.register import milliseconds
+from provisioning.renew_commands import renew
 
 _THEN = "再到大厅服务器上执行：pingyi-hub revoke {device} --crl {out}（五秒内断开，评价拒收）"
 
@@ -104,11 +105,10 @@ def server_certificate(
 def voucher(directory: Path, device: str, hall: str, hours: int) -> None:
     """开具一张入网凭证：只能用一次，过期作废，只显示这一次。"""
     with console.explained():
-        register = keystore.open_register(directory)
         now = _now()
-        shown = vouchers.new(register, device, hall, now, hours=hours)
-        held = register.holding(device, milliseconds(now))
-        register.close()
+        with keystore.open_register(directory) as register:
+            shown = vouchers.new(register, device, hall, now, hours=hours)
+            held = register.holding(device, milliseconds(now))
     click.echo(shown)
     if held:
         click.echo(
@@ -129,10 +129,8 @@ def revoke(
 ) -> None:
     """吊销一台评价器的全部证书和未用的入网凭证；给出 --out 时才需要口令。"""
     if out is None:
-        with console.explained():
-            register = keystore.open_register(directory)
+        with console.explained(), keystore.open_register(directory) as register:
             revocation.revoke(register, device, reason, _now())
-            register.close()
         click.echo(f"{device} 已吊销。请执行 pingyi-provision crl 写出新的吊销名单。")
         click.echo(_THEN.format(device=device, out="名单文件"))
         return
@@ -164,30 +162,13 @@ def crl(directory: Path, passphrase_file: Path | None, out: Path) -> None:
     )
 
 
-@main.command()
-@DIRECTORY
-@PASSPHRASE_FILE
-@click.argument("device")
-@click.option("--request", type=OUT_FILE, required=True, help="评价器的证书申请（CSR）。")
-@click.option("--out", type=OUT_FILE, required=True, help="新证书写到这个文件。")
-def renew(
-    directory: Path, passphrase_file: Path | None, device: str, request: Path, out: Path
-) -> None:
-    """给证书仍然有效的评价器续期；已过期或已吊销的要重新入网。"""
-    with console.authority(directory, passphrase_file) as authority:
-        files.replace(out, authority.renew(request.read_bytes(), device, _now()))
-    click.echo(f"{device} 的新证书已写入 {out}。")
-
-
 @main.command("list")
 @DIRECTORY
 @click.option("--all", "everything", is_flag=True, help="列出每一张证书，不只是每台最新的一张。")
 def list_(directory: Path, everything: bool) -> None:
     """列出已签发、待续期、已过期、已吊销的证书。"""
-    with console.explained():
-        register = keystore.open_register(directory)
+    with console.explained(), keystore.open_register(directory) as register:
         entries = register.entries()
-        register.close()
     if not entries:
         click.echo("还没有签发过证书。")
         return
@@ -214,9 +195,8 @@ def label(directory: Path | None, source: Path | None, out: Path) -> None:
         if source is not None:
             wanted = labels.read_csv(source)
         elif directory is not None:
-            register = keystore.open_register(directory)
-            wanted = labels.of_register(register, _now())
-            register.close()
+            with keystore.open_register(directory) as register:
+                wanted = labels.of_register(register, _now())
         else:
             console.fail("请用 --csv 给出清单，或用 --dir 给出签发机构的目录")
         if not wanted:
@@ -231,6 +211,7 @@ def label(directory: Path | None, source: Path | None, out: Path) -> None:
 
 main.add_command(enrol)
 main.add_command(batch)
+main.add_command(renew)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -62,6 +63,12 @@ class Authority:
         """Close the register."""
         self.register.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def voucher(self, device: str, hall: str, now: datetime, hours: int = vouchers.HOURS) -> str:
         """Return a new voucher; raises as `vouchers.new`."""
         return vouchers.new(
@@ -102,7 +109,7 @@ class Authority:
         key = certificates.check_request(csr_pem, right.device)
         for entry in self.register.of_key(_digest(key)):
             if entry.serial_number == right.used_for and entry.revoked_at is None:
-                return self._chain(self.register.pem(entry.serial_number).encode("ascii"))
+                return self._chain(entry.pem.encode("ascii"))
         raise VoucherUsed(
             f"{right.device} 的这张入网凭证已经为另一把密钥用过，或证书已被吊销："
             "请用 voucher 命令重新开具"
@@ -126,6 +133,20 @@ class Authority:
                 key, device, now, hall=mine[-1].hall, hardware=mine[-1].hardware
             )
         return self._chain(pem(certificate))
+
+    def renewed(self, csr_pem: bytes, device: str, now: datetime) -> bytes | None:
+        """Return once more what `renew` returned for this key, while that is not due itself.
+
+        For a way to the kiosk that was cut after signing: whoever asks without end gets one
+        certificate. None where there is none; raises `RequestRefused`.
+        """
+        digest = _digest(certificates.check_request(csr_pem, device))
+        for entry in reversed(self.register.holding(device, milliseconds(now))):
+            if entry.key_digest == digest:
+                if certificates.due_for_renewal(entry.certificate, now):
+                    return None
+                return self._chain(entry.pem.encode("ascii"))
+        return None
 
     def issue_server(self, names: Iterable[str], now: datetime) -> tuple[bytes, bytes]:
         """Return a hub's certificate with its CA's, and its new key without passphrase (PEM).
@@ -231,8 +252,9 @@ class Authority:
             key_digest=_digest(certificate.public_key()),
             not_before=milliseconds(certificate.not_valid_before_utc),
             not_after=milliseconds(certificate.not_valid_after_utc),
+            pem=pem(certificate).decode("ascii"),
         )
-        self.register.add(entry, pem(certificate).decode("ascii"), milliseconds(now))
+        self.register.add(entry, milliseconds(now))
 
     def _chain(self, leaf_pem: bytes) -> bytes:
         return leaf_pem + self.device_ca_pem

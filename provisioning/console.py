@@ -44,12 +44,17 @@ def explained() -> Iterator[None]:
     except (AuthorityError, ProtocolError) as error:
         fail(str(error))
     except sqlite3.Error as error:
-        fail(
-            f"登记簿无法使用：{error}。请检查磁盘空间和权限；"
-            "有别的命令正在使用时稍后再试，已损坏时请从备份恢复"
-        )
+        fail(register_unusable(error))
     except OSError as error:
         fail(f"{error.filename or '文件'}：{error.strerror}。请检查路径、权限和磁盘空间")
+
+
+def register_unusable(error: sqlite3.Error) -> str:
+    """Say what is wrong with the register, and what to do."""
+    return (
+        f"登记簿无法使用：{error}。请检查磁盘空间和权限；"
+        "有别的命令正在使用时稍后再试，已损坏时请从备份恢复"
+    )
 
 
 def passphrase(file: Path | None, *, twice: bool = False) -> str:
@@ -64,26 +69,27 @@ def passphrase(file: Path | None, *, twice: bool = False) -> str:
             if not twice or click.prompt("再输一遍", hide_input=True) == first:
                 return first
             click.echo("两次输入不一致，请重新输入。")
+    return secret(file, "口令")
+
+
+def secret(file: Path, what: str) -> str:
+    """Return the first line of a file that only its owner may read; else end the command."""
     if file.stat().st_mode & 0o077:
-        fail(f"口令文件 {file} 可被他人读取，请执行 chmod 600 {file}")
+        fail(f"{what}文件 {file} 可被他人读取，请执行 chmod 600 {file}")
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        fail(f"口令文件 {file} 不是文本文件：请核对路径")
-    if not lines or not lines[0]:
-        fail(f"口令文件 {file} 的第一行是空的：请写入口令")
+        fail(f"{what}文件 {file} 不是文本文件：请核对路径")
+    if not lines or not lines[0].strip():
+        fail(f"{what}文件 {file} 的第一行是空的：请写入{what}")
     return lines[0]
 
 
 @contextmanager
 def authority(directory: Path, passphrase_file: Path | None) -> Iterator[Authority]:
     """Open the authority for one command; its errors end the command, explained."""
-    with explained():
-        opened = Authority.open(directory, passphrase(passphrase_file))
-        try:
-            yield opened
-        finally:
-            opened.close()
+    with explained(), Authority.open(directory, passphrase(passphrase_file)) as opened:
+        yield opened
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from protocol.certificates import HUB, Purpose
+from protocol.certificates import HUB, Purpose, due_for_renewal
 from provisioning.register import Entry, milliseconds
 
 
@@ -12,7 +12,7 @@ class State(StrEnum):
     """How a certificate stands; the value is what the table says."""
 
     VALID = "有效"
-    DUE = "待续期"  # two thirds of its life are over
+    DUE = "待续期"
     EXPIRED = "已过期"
     REVOKED = "已吊销"
     SUPERSEDED = "已替换"
@@ -23,14 +23,11 @@ HEADER = ("名称", "大厅", "用途", "状态", "到期日", "序列号", "原
 
 def state(entry: Entry, now: datetime) -> State:
     """Return how a certificate stands at `now`."""
-    at = milliseconds(now)
     if entry.revoked_at is not None:
         return State.SUPERSEDED if entry.superseded else State.REVOKED
-    if at >= entry.not_after:
+    if milliseconds(now) >= entry.not_after:
         return State.EXPIRED
-    if 3 * (at - entry.not_before) >= 2 * (entry.not_after - entry.not_before):
-        return State.DUE
-    return State.VALID
+    return State.DUE if due_for_renewal(entry.certificate, now) else State.VALID
 
 
 def is_kiosk(entry: Entry) -> bool:

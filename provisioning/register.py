@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from cryptography import x509
 from msgspec import Struct
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("authority")
 
-_CERTIFICATE = "serial_number, purpose, name, hall, hardware, key_digest, not_before, not_after"
+_CERTIFICATE = (
+    "serial_number, purpose, name, hall, hardware, key_digest, not_before, not_after, pem"
+)
 
 
 @migrations()
@@ -79,7 +82,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 class Entry(Struct, frozen=True):
-    """A certificate as the register knows it; `revoked_at` is None while it holds."""
+    """A certificate (`pem`) as the register knows it; `revoked_at` is None while it holds."""
 
     serial_number: str
     purpose: str
@@ -89,9 +92,15 @@ class Entry(Struct, frozen=True):
     key_digest: bytes
     not_before: int
     not_after: int
+    pem: str
     revoked_at: int | None = None
     superseded: int = 0  # 1 = another machine took over the name
     reason: str = ""
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate itself."""
+        return x509.load_pem_x509_certificate(self.pem.encode("ascii"))
 
 
 class Voucher(Struct, frozen=True):
@@ -130,6 +139,12 @@ class Register:
         """Close the file."""
         self._connection.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All that is written inside commits together, or nothing of it."""
@@ -143,10 +158,10 @@ class Register:
                 raise
             self._connection.commit()
 
-    def add(self, entry: Entry, pem: str, at: int) -> None:
+    def add(self, entry: Entry, at: int) -> None:
         """Record an issued certificate; inside `writing()`."""
         self._connection.execute(
-            f"INSERT INTO certificates ({_CERTIFICATE}, pem, issued_at)"  # noqa: S608 - our own
+            f"INSERT INTO certificates ({_CERTIFICATE}, issued_at)"  # noqa: S608 - our own
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry.serial_number,
@@ -157,7 +172,7 @@ class Register:
                 entry.key_digest,
                 entry.not_before,
                 entry.not_after,
-                pem,
+                entry.pem,
                 at,
             ),
         )
@@ -205,11 +220,6 @@ class Register:
             (digest,),
         )
         return Voucher(*rows[0]) if rows else None
-
-    def pem(self, serial_number: str) -> str:
-        """Return the certificate of a serial number that is in the register."""
-        query = "SELECT pem FROM certificates WHERE serial_number = ?"
-        return str(self._rows(query, (serial_number,))[0][0])
 
     def of_name(self, name: str, purpose: str = "device") -> list[Entry]:
         """Return all certificates of a device (or server), oldest first."""

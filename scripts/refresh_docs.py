@@ -52,6 +52,9 @@ def _events(now: int, at: Session) -> Iterator[events.Event]:
     yield events.Submit(now)
     yield events.Skip(now)
     yield events.Undo(now)
+    yield events.Stay(now)
+    yield events.Speak(now, english=not at.english)
+    yield events.Enlarge(now, elder=not at.elder)
     if at.deadline_ms is not None:
         yield events.Tick(at.deadline_ms)
     yield events.Saved(now, at.revision)

@@ -9,10 +9,12 @@ PAGES = (
     ROOT / "README.zh-CN.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "udev").glob("*.md")),
 )
 READMES = PAGES[:2]
 OPERATIONS = ROOT / "docs" / "operations.zh-CN.md"
 ENROLMENT = ROOT / "docs" / "enrolment.zh-CN.md"
+KEYPADS = ROOT / "docs" / "keypads.zh-CN.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

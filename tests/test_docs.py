@@ -7,7 +7,19 @@ import tomllib
 import click
 import msgspec
 import pytest
-from pages import ENROLMENT, OPERATIONS, PAGES, PROTOCOL, READMES, ROOT, block, name_of, prose, text
+from pages import (
+    ENROLMENT,
+    KEYPADS,
+    OPERATIONS,
+    PAGES,
+    PROTOCOL,
+    READMES,
+    ROOT,
+    block,
+    name_of,
+    prose,
+    text,
+)
 
 from demo.__main__ import main as demo_command
 from device import config as kiosk_config
@@ -15,7 +27,7 @@ from device.__main__ import main as kiosk_command
 from device.session import TABLE
 from hub import config as hub_config
 from hub.__main__ import main as hub_command
-from hub.web import api
+from hub.web import api, counters, ledger
 from provisioning.__main__ import main as provision_command
 from scripts import refresh_docs
 
@@ -87,7 +99,7 @@ def test_both_readmes_have_the_same_form():
 
 def test_every_command_and_option_is_explained():
     """README or a manual names each console script, command and option."""
-    pages = text(READMES[0]) + text(OPERATIONS) + text(ENROLMENT)
+    pages = "".join(map(text, (READMES[0], OPERATIONS, ENROLMENT, KEYPADS)))
     with (ROOT / "pyproject.toml").open("rb") as file:
         scripts = tomllib.load(file)["project"]["scripts"]
     assert sorted(scripts) == [f"pingyi-{name}" for name in sorted(COMMANDS)]
@@ -123,7 +135,7 @@ def test_every_key_of_the_configuration_is_explained(kind, heading):
     section = text(OPERATIONS).split(f"\n## {heading}")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.+?) \|", section, re.MULTILINE))
     wanted = dict(keys(kind))
-    assert set(wanted) == {row for row in rows if row not in ("upstream", "windows[].staff")}
+    assert set(wanted) == {row for row in rows if row not in ("upstream", "hub", "enrolment")}
     for place, default in wanted.items():
         if isinstance(default, bool | int | float) or (isinstance(default, str) and default):
             assert rows[place] == f"`{str(default).lower()}`", place
@@ -133,10 +145,12 @@ def test_every_key_of_the_configuration_is_explained(kind, heading):
 
 def test_every_address_of_the_interface_is_listed():
     """The protocol page has a row for each method and address, and for no other."""
-    listed = set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", text(PROTOCOL), re.MULTILINE))
+    rows = re.findall(r"^\| ((?:`[A-Z]+ /[^`]+`(?:, )?)+) \|", text(PROTOCOL), re.MULTILINE)
+    listed = {address for row in rows for address in re.findall(r"`([^`]+)`", row)}
+    guarded = (*api.API, *counters.API)
     served = {
-        f"{method} {'/api/v1' if handler in api.API else ''}{path.replace(':str', '')}"
-        for handler in (*api.API, *api.MACHINES)
+        f"{method} {'/api/v1' if handler in guarded else ''}{path.replace(':str', '')}"
+        for handler in (*guarded, *api.MACHINES, *ledger.PUBLIC)
         for path in handler.paths
         for method in handler.http_methods
     }

@@ -32,35 +32,61 @@ def folder(tmp_path, free_port):
     kiosk = block(READMES[0], "kiosk.toml").replace("[hub]\n", f"[hub]\nport = {mqtt}\n")
     (tmp_path / "hub.toml").write_text(hub, encoding="utf-8")
     (tmp_path / "kiosk.toml").write_text(kiosk, encoding="utf-8")
-    return tmp_path, free_port
+    return tmp_path, free_port, mqtt
+
+
+def code_on_the_screen(port, seconds=60):
+    """The pairing code that the hub has the kiosk show."""
+    found = []
+
+    def heard(_client, _data, message):
+        settings = msgspec.json.decode(message.payload)
+        found.extend([settings["pairing"]["code"]] if settings.get("pairing") else [])
+
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_message = heard
+    client.connect("127.0.0.1", port)
+    client.subscribe("pingyi/v1/sample-hall/kiosk-01/settings", qos=1)
+    client.loop_start()
+    try:
+        eventually(lambda: found, "the pairing code", seconds)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    return found[-1]
 
 
 def test_the_examples_load_as_they_stand(tmp_path):
     """Both files of the README load, once the files that they name are there."""
     for name in ("hub.toml", "kiosk.toml"):
         (tmp_path / name).write_text(block(READMES[0], name), encoding="utf-8")
-    for name in ("api-key.sha256", "kiosk-01.pem"):
-        (tmp_path / name).touch()
+    (tmp_path / "kiosk-01.pem").touch()
     hub = hub_config.load(tmp_path / "hub.toml")
     kiosk = kiosk_config.load(tmp_path / "kiosk.toml")
     assert kiosk.hall == hub.hall
-    assert kiosk.device == hub.windows[0].device
+    assert kiosk.device == hub.devices[0].name
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed (apt install curl)")
 def test_the_readme_can_be_followed_to_the_letter(folder):
-    """Start and call as the README says: a case, an invitation, taken back, all well."""
-    directory, port = folder
+    """Start, pair and call as the README says: a case, an invitation, taken back, all well."""
+    directory, port, mqtt = folder
     start = block(READMES[0], "start").replace("pingyi-kiosk run", "pingyi-kiosk run --headless")
     start = start.replace("--config hub.toml &", "--config hub.toml 2> hub.log &")
     start = start.replace("--config kiosk.toml &", "--config kiosk.toml 2> kiosk.log &")
-    calls = block(READMES[0], "curl").replace("8750", str(port)).replace("\n", "\necho\n")
+    pair, calls = (
+        block(READMES[0], name).replace("8750", str(port)).replace("\n", "\necho\n")
+        for name in ("pair", "curl")
+    )
+    pair = pair.replace("CODE=000000", "CODE=$(cat code)")
     # What runs behind ends with the shell, whatever becomes of the rest.
     script = "\n".join(
         (
             "trap 'kill $(jobs -p); wait' EXIT",
             start,
             "until grep -q kiosk=here hub.log; do sleep 0.1; done",
+            "until [ -s code ]; do sleep 0.1; done",
+            pair,
             block(READMES[0], "case.json"),
             calls,
         )
@@ -76,14 +102,19 @@ def test_the_readme_can_be_followed_to_the_letter(folder):
         start_new_session=True,
     )
     try:
-        out, err = shell.communicate(timeout=100)
+        eventually(lambda: brokers.listens(mqtt), "the broker", 60)
+        (directory / "code.new").write_text(code_on_the_screen(mqtt), encoding="ascii")
+        (directory / "code.new").rename(directory / "code")
+        out, err = shell.communicate(timeout=60)
     finally:
         if shell.poll() is None:
             os.killpg(shell.pid, signal.SIGKILL)
             shell.wait()
     answers = [msgspec.json.decode(line) for line in out.splitlines() if line]
-    assert len(answers) == 5, out + err + (directory / "hub.log").read_text(encoding="utf-8")
-    case, invited, status, taken_back, ready = answers
+    assert len(answers) == 8, out + err + (directory / "hub.log").read_text(encoding="utf-8")
+    candidate, paired, signed_on, case, invited, status, taken_back, ready = answers
+    assert candidate["device"] == paired["device"] == "kiosk-01"
+    assert signed_on["staff"]["name"] == "示例甲"
     assert case["matter"] == "企业设立登记"
     assert invited["state"] == "open"
     assert invited["device_online"]

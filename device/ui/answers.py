@@ -1,161 +1,175 @@
-"""After the tap: the reasons a bad rating is asked for, and the thanks."""
+"""After the tap: thanks, and reasons to add. One picture for every level.
 
+Whoever sees it from the side cannot tell a good level from a bad one: colours, places, buttons
+and time are the same, and only the small words differ.
+"""
+
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from device.events import Draft
-from device.ui import faces, frame, theme
-from device.ui.controls import CHOSEN, COMMENT_LIMIT, OFF, OUTLINE, PLAIN, PRIMARY, Field, worded
+from device.session import UNDO_MS
+from device.ui import faces, frame, glosses, theme
+from device.ui.controls import (
+    CHOSEN,
+    COMMENT_LIMIT,
+    OUTLINE,
+    PLAIN,
+    PRIMARY,
+    Field,
+    Look,
+    Plate,
+    on_button,
+    worded,
+)
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
-from device.ui.theme import GAP, MARGIN
+from device.ui.theme import GAP, MARGIN, Role
+from device.ui.typeset import Fit
 from device.view import View
 from protocol import catalogue
 from protocol.catalogue import Reason
 from protocol.errors import CatalogueError
 from protocol.messages import Rated
 
-_ACT = 84
-_FOLD = 72
-_BIG = theme.down(theme.WORD)
+_TOP = 64
+_CLOSE = 122
+_WIDE_TITLE = 236
+_LEAST_FIELD = 124
+_MOST_FIELD = 176
+_MOST_CELL = 190
 
 
-def reasons(sheet: Sheet, view: View, hands: Hands) -> None:
-    """Ask why a bad rating was given; nothing is chosen beforehand."""
+def draw(sheet: Sheet, view: View, hands: Hands) -> None:
+    """Thank, offer reasons, and let go."""
     draft = view.session.draft
     if draft is None:
         return
+    version = view.settings.catalogue if view.settings else catalogue.CURRENT
+    facts = (version, hands.unfolded)
+    plan = sheet.plan("answers", facts, lambda: _Plan(sheet, view, hands, draft))
     frame.head(sheet, view)
-    titles = Box(MARGIN, frame.HEAD + 12, sheet.wide - 2 * MARGIN, 112)
-    sheet.part("title", (), lambda: _ask(sheet, titles))
-    _body(sheet, view, hands, titles.y + titles.h)
-    answered = bool(draft.reasons) or bool(draft.comment.strip())
-    left, right = _actions(sheet, 2)
-
-    def submit() -> None:
-        look = PRIMARY if answered else OFF
-        action = hands.submit if answered else None
-        worded(sheet, "submit", left, "提交评价", look, action=action, sizes=_BIG, bold=True)
-
-    sheet.part("submit", answered, submit)
-    sheet.part(
-        "skip",
-        (),
-        lambda: worded(sheet, "skip", right, "不说原因，直接提交", OUTLINE, action=hands.skip),
-    )
-    _foot(sheet, view, hands)
-
-
-def thanks(sheet: Sheet, view: View, hands: Hands) -> None:
-    """Thank in the same way for every level; a good one may be given reasons."""
-    draft = view.session.draft
-    if draft is None:
-        return
-    more = draft.level not in Rated.bad
-    close = more and (hands.unfolded or (view.text_input and not sheet.standing))
-    frame.head(sheet, view)
-    top = frame.HEAD + (0 if close else 10)
-    bottom = top + (118 if close else 244 if more else sheet.high - top - 160)
-    sheet.part(
-        "title", close, lambda: _thank(sheet, Box(0, top, sheet.wide, bottom - top), close, more)
-    )
-    if more:
-        _body(sheet, view, hands, bottom)
-    (box,) = _actions(sheet, 1)
-    sheet.part(
-        "done",
-        (),
-        lambda: worded(
-            sheet, "done", box, "完成", PRIMARY, action=hands.submit, sizes=_BIG, bold=True
-        ),
-    )
-    _foot(sheet, view, hands)
-
-
-# ---------------------------------------------------------------- titles
-
-
-def _ask(sheet: Sheet, box: Box) -> None:
-    head = box._replace(h=62)
-    sheet.text(
-        head, "请告诉我们原因，便于整改", (theme.HEAD,), bold=True, align=("center", "middle")
-    )
-    sheet.text(
-        box._replace(y=head.y + 62, h=40),
-        "可以选几项；您的评价对窗口人员保密",
-        (theme.LABEL,),
-        colour=theme.QUIET,
-        align=("center", "middle"),
-    )
-
-
-def _thank(sheet: Sheet, box: Box, close: bool, more: bool) -> None:
-    words = "谢谢，您的评价已保存"
-    radius = 30 if close else 52
-    size = theme.HEAD if close else theme.BIG
-    line = sheet.line(size)
-    found = sheet.fit(words, (size,), sheet.wide, 100, bold=True)
-    wide = found.width if found else 600
-    block = line + (0 if close else 2 * radius + 18) + (40 if more else 0)
-    y = box.y + (box.h - block) / 2
-    centre = box.x + box.w / 2
-    if close:
-        left = centre - (wide + 2 * radius + 20) / 2
-        sign = Box(left + radius, y + line / 2, 0, 0)
-        title = Box(left + 2 * radius + 20, y, wide + 2, line)
+    sheet.part("title", (plan.title, plan.close), lambda: _thank(sheet, plan, draft))
+    cells = (draft.reasons, plan.cells, plan.shown)
+    sheet.part("reasons", cells, lambda: _grid(sheet, plan, draft, hands))
+    if plan.field is not None:
+        _words(sheet, hands, draft, plan.field)
     else:
-        sign = Box(centre, y + radius, 0, 0)
-        y += 2 * radius + 18
-        title = Box(centre - wide / 2, y, wide + 2, line)
-    x_px, y_px, _, _ = sheet.pixels(sign)
-    sheet.drawing(lambda: faces.tick((x_px, y_px), radius * sheet.unit))
-    sheet.text(title, words, (size,), bold=True)
-    if more:
-        sheet.text(
-            box._replace(y=y + line, h=40),
-            "可以再选几项理由，也可以直接离开",
-            (theme.LABEL,),
-            colour=theme.QUIET,
-            align=("center", "middle"),
+        sheet.part("field", None, lambda: None)
+        sheet.part("count", None, lambda: None)
+    _actions(sheet, view, hands, draft, plan.foot)
+
+
+class _Plan:
+    """Where everything stands.
+
+    Reasons and what folds them are equal cells, at least as large as a finger needs, in as few
+    columns as the room allows. A field that has no room beside all reasons comes back when they
+    are folded.
+    """
+
+    def __init__(self, sheet: Sheet, view: View, hands: Hands, draft: Draft) -> None:
+        known = _known(view, draft.level)
+        first = tuple(one for one in known if one.first)
+        self.unfolded = hands.unfolded
+        self.folds = len(first) < len(known)
+        self.shown = known if self.unfolded else first
+        self.version = view.settings.catalogue if view.settings else catalogue.CURRENT
+        reach = max(sheet.target, 104.0)
+        bar = reach + (76 if sheet.standing else 0)
+        self.foot = Box(0, sheet.high - bar, sheet.wide, bar)
+        wide = sheet.wide - 2 * MARGIN
+        self.field: Box | None = None
+        count = len(self.shown) + self.folds
+        for close, least_field in self._tries(view):
+            top = _TOP + (_CLOSE if close else _WIDE_TITLE)
+            room = self.foot.y - top - 14
+            field = least_field + GAP if least_field else 0
+            columns = self._columns(sheet, count)
+            for across in columns:
+                down = -(-count // across)
+                cell = min(_MOST_CELL, (room - field + GAP) / max(1, down) - GAP)
+                last = close and not least_field and across == columns[-1]
+                if last or cell >= sheet.target - 1:
+                    self.close = close
+                    self.title = Box(MARGIN, _TOP, wide, top - _TOP)
+                    self._lay(sheet, (top, room), (across, down, cell), least_field)
+                    return
+
+    def _tries(self, view: View) -> list[tuple[bool, float]]:
+        """Return what is tried, best first: whether the title is set close, the field's height."""
+        fields = [_LEAST_FIELD, 0] if view.text_input else [0]
+        roomy = not self.unfolded and not view.text_input
+        return [
+            (close, field) for field in fields for close in ((False, True) if roomy else (True,))
+        ]
+
+    def _columns(self, sheet: Sheet, count: int) -> tuple[int, ...]:
+        if sheet.standing:
+            return (2,) if self.unfolded else (1, 2)
+        if self.unfolded:
+            return (3, 5) if count > 4 else (count or 1,)
+        return (2, 4) if sheet.mode.elder else (4,)
+
+    def _lay(
+        self,
+        sheet: Sheet,
+        place: tuple[float, float],
+        grid: tuple[int, int, float],
+        least_field: float,
+    ) -> None:
+        (top, room), (across, down, cell) = place, grid
+        wide = (sheet.wide - 2 * MARGIN - (across - 1) * GAP) / across
+        block = down * (cell + GAP) - GAP
+        field = 0.0
+        if least_field:
+            field = min(_MOST_FIELD, room - block - GAP)
+        spare = room - block - (field + GAP if field else 0)
+        y = top + max(0.0, 0.4 * spare)
+        self.cells = tuple(
+            Box(
+                MARGIN + at % across * (wide + GAP),
+                y + at // across * (cell + GAP),
+                wide,
+                cell,
+            )
+            for at in range(len(self.shown) + self.folds)
         )
+        if field:
+            self.field = Box(MARGIN, y + block + GAP, sheet.wide - 2 * MARGIN, field)
+
+
+# ---------------------------------------------------------------- thanks
+
+
+def _thank(sheet: Sheet, plan: _Plan, draft: Draft) -> None:
+    box, words = plan.title, sheet.say("thanks")
+    radius = 28 if plan.close else 48
+    size = sheet.scaled(theme.HEAD) if plan.close else theme.BIG
+    sizes = theme.down(size, theme.TEXT)
+    aside = 2 * radius + 20 if plan.close else 0
+    title = sheet.fit(words, sizes, box.w - aside, 90, bold=True)
+    ask = sheet.say("why" if draft.level in Rated.bad else "add")
+    below = sheet.fit(ask, theme.down(theme.WORD), box.w, 80)
+    if title is None or below is None:
+        return
+    sign = 0 if plan.close else 2 * radius + 10
+    y = box.y + (box.h - sign - title.height - below.height) / 2
+    centre = box.x + box.w / 2
+    left = centre - (title.width + aside) / 2
+    at = Box(left + radius, y + title.height / 2, 0, 0)
+    if not plan.close:
+        at = Box(centre, y + radius, 0, 0)
+    x_px, y_px, _, _ = sheet.pixels(at)
+    sheet.drawing(lambda: faces.tick(sheet.paint, (x_px, y_px), radius * sheet.unit))
+    y += sign
+    sheet.write(Box(left + aside, y, title.width + 2, title.height), title, bold=True)
+    line = Box(box.x, y + title.height, box.w, below.height)
+    sheet.write(line, below, align=("center", "middle"))
 
 
 # ---------------------------------------------------------------- reasons and words
-
-
-def _body(sheet: Sheet, view: View, hands: Hands, top: float) -> None:
-    """Lay reasons, 展开更多 and the field between `top` and the actions."""
-    draft = view.session.draft
-    if draft is None:
-        return
-    known = _known(view, draft.level)
-    shown = known if hands.unfolded else tuple(one for one in known if one.first)
-    across = _across(sheet, hands)
-    down = -(-len(shown) // across)
-    folded = len(shown) < len(known)
-    room = _floor(sheet) - 18 - top
-    words = (124 if hands.unfolded else 176) if view.text_input else 0
-    spare = room - words - folded * (_FOLD + GAP) - down * GAP
-    cell = min(116.0, spare / max(1, down))
-    block = down * (cell + GAP) + folded * (_FOLD + GAP) + words - (0 if words else GAP)
-    y = top + max(0.0, 0.36 * (room - block))
-    facts = (draft.reasons, shown)
-    grid = Box(MARGIN, y, sheet.wide - 2 * MARGIN, cell)
-    sheet.part("reasons", facts, lambda: _grid(sheet, grid, shown, draft, hands))
-    y += down * (cell + GAP)
-    fold = Box(sheet.wide / 2 - 130, y, 260, _FOLD)
-
-    def unfold() -> None:
-        if folded:
-            worded(sheet, "more", fold, "展开更多", OUTLINE, action=hands.unfold)
-
-    sheet.part("more", folded, unfold)
-    y += folded * (_FOLD + GAP)
-    if view.text_input:
-        _words(sheet, hands, draft, Box(MARGIN, y, sheet.wide - 2 * MARGIN, words))
-
-
-def _across(sheet: Sheet, hands: Hands) -> int:
-    return (2 if hands.unfolded else 1) if sheet.standing else 3
 
 
 def _known(view: View, level: int) -> tuple[Reason, ...]:
@@ -167,42 +181,82 @@ def _known(view: View, level: int) -> tuple[Reason, ...]:
         return ()
 
 
-def _grid(sheet: Sheet, first: Box, shown: tuple[Reason, ...], draft: Draft, hands: Hands) -> None:
-    """Lay equal cells, the last line of them in the middle."""
-    across = _across(sheet, hands)
-    wide = (first.w - (across - 1) * GAP) / across
-    room = (wide - 32, first.h - 8)
-    sizes = tuple(
-        size for size in _BIG if all(sheet.fit(one.text, (size,), *room) for one in shown)
-    )
-    for number, reason in enumerate(shown):
-        row, column = divmod(number, across)
-        missing = across - min(across, len(shown) - row * across)
-        x = first.x + (column + missing / 2) * (wide + GAP)
-        box = Box(x, first.y + row * (first.h + GAP), wide, first.h)
+class _Cell(NamedTuple):
+    """What stands in a cell: the words that are read first, and the official ones below."""
+
+    first: str
+    below: str = ""
+
+
+def _cell(sheet: Sheet, plan: _Plan, reason: Reason) -> _Cell:
+    gloss = glosses.reason(plan.version, reason.code) if sheet.mode.english else ""
+    return _Cell(gloss, reason.text) if gloss else _Cell(reason.text)
+
+
+def _grid(sheet: Sheet, plan: _Plan, draft: Draft, hands: Hands) -> None:
+    """Lay equal cells, all in one size of type."""
+    words = [_cell(sheet, plan, one) for one in plan.shown]
+    fits = _fits(sheet, words, plan.cells[0]) if plan.cells else []
+    for reason, box, fit in zip(plan.shown, plan.cells, fits, strict=False):
         look = CHOSEN if reason.code in draft.reasons else PLAIN
         action = partial(hands.choose, reason.code)
+        plate = Plate(sheet, f"reason-{reason.code}", box, look, action=action)
+        _write(sheet, sheet.place(plate), box, look, fit)
+    if plan.folds:
+        key = "less" if plan.unfolded else "more"
+        sizes = theme.down(sheet.scaled(theme.TEXT))
         worded(
-            sheet,
-            f"reason-{reason.code}",
-            box,
-            reason.text,
-            look,
-            action=action,
-            sizes=sizes or _BIG,
+            sheet, key, plan.cells[-1], sheet.say(key), OUTLINE, action=hands.unfold, sizes=sizes
         )
+
+
+def _fits(sheet: Sheet, words: list[_Cell], box: Box) -> list[list[Fit]]:
+    """Fit all cells in one size; where the official words have no room below, they stay away."""
+    wide, high = box.w - 28, box.h - 12
+    for size in theme.down(sheet.scaled(theme.WORD)):
+        small = theme.LABEL if size > theme.LABEL else theme.SMALL
+        for below in (True, False) if sheet.mode.english else (False,):
+            found = [
+                _fit(sheet, each, (size, small if below else 0), (wide, high)) for each in words
+            ]
+            if all(found):
+                return [each for each in found if each]
+    least = theme.SMALL
+    return [
+        [fit] for each in words if (fit := sheet.fit(each.first, (least,), wide, 1e9)) is not None
+    ]
+
+
+def _fit(
+    sheet: Sheet, words: _Cell, sizes: tuple[int, int], room: tuple[float, float]
+) -> list[Fit] | None:
+    size, small = sizes
+    first = sheet.fit(words.first, (size,), *room)
+    if first is None or not (small and words.below):
+        return [first] if first else None
+    below = sheet.fit(words.below, (small,), room[0], room[1] - first.height)
+    return [first, below] if below else None
+
+
+def _write(sheet: Sheet, plate: Plate, box: Box, look: Look, fits: list[Fit]) -> None:
+    y = box.y + (box.h - sum(fit.height for fit in fits)) / 2
+    for fit in fits:
+        place = Box(box.x + 14, y, box.w - 28, fit.height)
+        text = sheet.write(place, fit, colour=look.ink, align=("center", "middle"))
+        on_button(sheet, plate, text)
+        y += fit.height
 
 
 def _words(sheet: Sheet, hands: Hands, draft: Draft, box: Box) -> None:
     """Lay the field. It is made once for a citizen; the count below follows it."""
     if hands.field is None:
-        hint = f"也可以用自己的话写在这里（最多 {COMMENT_LIMIT} 字）"
+        hint = sheet.say("own_words", COMMENT_LIMIT)
         hands.field = Field(sheet, hint, draft.comment, hands.write)
     field = hands.field
 
     def lay() -> None:
-        sheet.panel(box, theme.STONE)
-        sheet.panel(box.inset(2, 2), theme.WHITE, radius=theme.RADIUS - 2)
+        sheet.panel(box, Role.STONE)
+        sheet.panel(box.inset(2, 2), Role.CARD, radius=theme.RADIUS - 2)
         sheet.place(field)
         field.lay(sheet.pixels(box.inset(18, 8)._replace(w=box.w - 36 - 90)))
         field.alive = True
@@ -213,7 +267,7 @@ def _words(sheet: Sheet, hands: Hands, draft: Draft, box: Box) -> None:
             at,
             f"{len(draft.comment)}/{COMMENT_LIMIT}",
             (theme.LABEL,),
-            colour=theme.QUIET,
+            colour=Role.QUIET,
             align=("right", "middle"),
         )
 
@@ -224,20 +278,47 @@ def _words(sheet: Sheet, hands: Hands, draft: Draft, box: Box) -> None:
 # ---------------------------------------------------------------- actions at the foot
 
 
-def _floor(sheet: Sheet) -> float:
-    """Return where the actions begin."""
-    return sheet.high - (frame.FOOT + _ACT + 20 if sheet.standing else _ACT + 36)
+def _actions(sheet: Sheet, view: View, hands: Hands, draft: Draft, foot: Box) -> None:
+    """Lay one way out, the same for every level, an undo for a while, and the seconds."""
+    reach = foot.h if not sheet.standing else foot.h - 76
+    said = bool(draft.reasons) or bool(draft.comment.strip())
+    high = min(reach - 24, 118.0)
+    wide = max(320.0, sheet.target)
+    middle = Box((sheet.wide - wide) / 2, foot.y, wide, reach)
+    y = foot.y + (reach - high) / 2
+    go: Callable[[], None] = hands.submit
+    if draft.level in Rated.bad and not said:
+        go = hands.skip
+    sizes = theme.down(sheet.scaled(theme.WORD))
 
+    def leave() -> None:
+        words = sheet.say("send" if said else "leave")
+        box = Box(middle.x, y, wide, high)
+        worded(sheet, "done", box, words, PRIMARY, action=go, sizes=sizes, bold=True, reach=middle)
 
-def _actions(sheet: Sheet, count: int) -> tuple[Box, ...]:
-    """Return equal places for actions, in the middle of the foot."""
-    wide = 320.0
-    x = (sheet.wide - count * wide - (count - 1) * GAP) / 2
-    y = _floor(sheet)
-    return tuple(Box(x + at * (wide + GAP), y, wide, _ACT) for at in range(count))
+    sheet.part("done", (said, view.session.submitted), leave)
+    side = max(sheet.target, min(250.0, (sheet.wide - wide) / 2 - MARGIN - GAP))
+    allowed = view.now_ms - draft.tapped_ms <= UNDO_MS
 
+    def undo() -> None:
+        if allowed:
+            low = min(high, 84.0)
+            box = Box(MARGIN, foot.y + (reach - low) / 2, side - 8, low)
+            area = Box(MARGIN - 8, foot.y, side + 8, reach)
+            text = theme.down(sheet.scaled(theme.TEXT), theme.SMALL)
+            worded(
+                sheet,
+                "undo",
+                box,
+                sheet.say("undo"),
+                OUTLINE,
+                action=hands.undo,
+                sizes=text,
+                reach=area,
+            )
 
-def _foot(sheet: Sheet, view: View, hands: Hands) -> None:
-    y = sheet.high - frame.FOOT + 4 if sheet.standing else _floor(sheet) + (_ACT - 68) / 2
-    frame.undo(sheet, view, hands, Box(MARGIN, y, 216, 68))
-    frame.countdown(sheet, view, Box(sheet.wide - MARGIN - 200, y, 200, 68))
+    sheet.part("undo", allowed, undo)
+    place = Box(sheet.wide - MARGIN - 260, foot.y, 260, reach)
+    if sheet.standing:
+        place = Box(MARGIN, sheet.high - 76, sheet.wide - 2 * MARGIN, 64)
+    frame.countdown(sheet, view, place, "center" if sheet.standing else "right")

@@ -12,13 +12,13 @@ from kivy.core.window import Window
 from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glReadPixels
 from kivy.lang import Builder
 
-from device.ui.screen import KioskScreen
+from device.ui.board import Board
 
 TICKS_PER_S = 10
 
 
 class KioskApp(App):
-    """Runs a `KioskScreen` until `stop`.
+    """Runs a `Board` until `stop`.
 
     `make` builds the screen once there is a window, `on_ready` is called with it, and then
     `on_tick` ten times a second, all of them on Kivy's thread. `frames` counts the pictures
@@ -27,8 +27,8 @@ class KioskApp(App):
 
     def __init__(
         self,
-        make: Callable[[], KioskScreen],
-        on_ready: Callable[[KioskScreen], None],
+        make: Callable[[], Board],
+        on_ready: Callable[[Board], None],
         on_tick: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class KioskApp(App):
         self._ready = on_ready
         self._on_tick = on_tick
 
-    def build(self) -> KioskScreen:
+    def build(self) -> Board:
         """Build the screen; Kivy asks for it once."""
         Window.clearcolor = (0, 0, 0, 1)
         Window.bind(on_flip=self._drawn)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kivy.cache import Cache
-from kivy.graphics import Color, PopMatrix, PushMatrix, Translate
+from kivy.graphics import PopMatrix, PushMatrix, Translate
 from kivy.uix.textinput import TextInput
 from kivy.uix.widget import Widget
 
 from device.ui import theme
 from device.ui.sheet import Box, Sheet, rounded
-from device.ui.theme import Colour
+from device.ui.theme import Role
 from protocol.messages import readable
 
 COMMENT_LIMIT = 150
@@ -19,24 +19,24 @@ COMMENT_LIMIT = 150
 class Look(NamedTuple):
     """The colours of a button; `shade` is the hairline of shadow that it sinks into."""
 
-    fill: Colour
-    edge: Colour
-    ink: Colour
-    shade: Colour | None = None
+    fill: Role
+    edge: Role
+    ink: Role
+    shade: Role | None = None
     edge_width: float = 2
 
 
-PLAIN = Look(theme.WHITE, theme.EDGE, theme.INK, theme.SHADE)
-CHOSEN = Look(theme.TEAL, theme.TEAL, theme.WHITE, theme.TEAL_DEEP)
+PLAIN = Look(Role.CARD, Role.EDGE, Role.INK, Role.SHADE)
+CHOSEN = Look(Role.ACTION, Role.ACTION, Role.ACTION_INK, Role.ACTION_DEEP)
 PRIMARY = CHOSEN
-OFF = Look(theme.SHADE, theme.SHADE, theme.INK)
-OUTLINE = Look(theme.PAPER, theme.STONE, theme.INK)
+OUTLINE = Look(Role.PAPER, Role.STONE, Role.INK)
 
 
 class Plate(Widget):
     """A surface that acts once for each touch that goes down and comes up on it.
 
     A finger that slides off takes its touch back. `alive` is False once it is off the screen.
+    `reach` is where a finger counts, if that is more than what is seen.
     """
 
     def __init__(
@@ -48,27 +48,35 @@ class Plate(Widget):
         *,
         action: Callable[[], None] | None,
         sunk: bool = False,
+        reach: Box | None = None,
     ) -> None:
         left, bottom, wide, high = sheet.pixels(box)
         super().__init__(pos=(left, bottom), size=(wide, high), size_hint=(None, None))
         self.key = key
+        self.fill = look.fill
+        self.reach = sheet.pixels(reach or box)
         self.alive = True
         self.action = action
         self._depth = sheet.length(theme.SINK)
         with self.canvas.before:
             if look.shade:
-                Color(*look.shade)
+                sheet.paint(look.shade)
                 rounded(sheet, box._replace(y=box.y + theme.SINK), theme.RADIUS)
             PushMatrix()
             self._shift = Translate(0, -self._depth if sunk else 0)
         with self.canvas:
-            Color(*look.edge)
+            sheet.paint(look.edge)
             rounded(sheet, box, theme.RADIUS)
-            Color(*look.fill)
+            sheet.paint(look.fill)
             inner = box.inset(look.edge_width, look.edge_width)
             rounded(sheet, inner, theme.RADIUS - look.edge_width)
         with self.canvas.after:
             PopMatrix()
+
+    def collide_point(self, x: float, y: float) -> bool:
+        """Whether a finger at this place means this button."""
+        left, bottom, wide, high = self.reach
+        return bool(left <= x < left + wide and bottom <= y < bottom + high)
 
     def on_touch_down(self, touch: Any) -> bool:
         """Sink under a finger."""
@@ -97,11 +105,12 @@ def worded(
     look: Look,
     *,
     action: Callable[[], None] | None,
-    sizes: tuple[int, ...] = theme.SIZES[-2:],
+    sizes: tuple[int, ...] = theme.down(theme.TEXT),
     bold: bool = False,
+    reach: Box | None = None,
 ) -> None:
     """Put a button with words on the sheet."""
-    button = sheet.place(Plate(sheet, key, box, look, action=action))
+    button = sheet.place(Plate(sheet, key, box, look, action=action, reach=reach))
     within(sheet, button, box.inset(16, 4), words, look, sizes=sizes, bold=bold)
 
 
@@ -117,7 +126,15 @@ def within(
     align: str = "center",
 ) -> None:
     """Write words on a button, so that they sink with it."""
-    text = sheet.text(box, words, sizes, bold=bold, colour=look.ink, align=(align, "middle"))
+    on_button(
+        sheet,
+        button,
+        sheet.text(box, words, sizes, bold=bold, colour=look.ink, align=(align, "middle")),
+    )
+
+
+def on_button(sheet: Sheet, button: Plate, text: Any) -> None:
+    """Move a text from the sheet onto a button."""
     sheet.remove_widget(text)
     button.add_widget(text)
 
@@ -130,6 +147,7 @@ class Field(TextInput):
     """
 
     def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
+        colours = sheet.mode.palette
         super().__init__(
             multiline=True,
             replace_crlf=False,
@@ -139,13 +157,13 @@ class Field(TextInput):
             allow_copy=False,
             cursor_blink=False,
             font_name=sheet.faces[0],
-            font_size=sheet.font_px(theme.TEXT),
+            font_size=sheet.font_px(sheet.scaled(theme.TEXT)),
             padding=[sheet.length(4)] * 4,
             background_color=(0, 0, 0, 0),
-            foreground_color=theme.INK,
-            hint_text_color=theme.QUIET,
-            cursor_color=theme.TEAL,
-            selection_color=(*theme.TEAL[:3], 0.2),
+            foreground_color=colours[Role.INK],
+            hint_text_color=colours[Role.QUIET],
+            cursor_color=colours[Role.TICK],
+            selection_color=(*colours[Role.TICK][:3], 0.2),
             cursor_width=sheet.length(2),
             size_hint=(None, None),
         )

@@ -18,8 +18,8 @@ _ENVIRONMENT = {
     # Nothing may pass from one citizen to the next, and no xclip is started to try.
     "KIVY_CLIPBOARD": "dummy",
 }
-_NOISE = ("Input: MTDev", "Cutbuffer:")
-"""What Kivy warns of, with a traceback, and a kiosk does without."""
+_NOISE = ("Input: MTDev", "Cutbuffer:", "Image: Unable to load image")
+"""What Kivy warns of, with a traceback, and a kiosk does without; of a picture `gallery` tells."""
 
 
 def prepare(width: int, height: int, *, headless: bool, fullscreen: bool = False) -> None:

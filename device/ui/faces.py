@@ -1,22 +1,25 @@
 """The five faces, drawn: a disc, two eyes and a mouth, and for the worst level brows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import atan2, cos, pi, sin
 
-from kivy.graphics import Color, Mesh, SmoothEllipse, SmoothLine
+from kivy.graphics import Mesh, SmoothEllipse, SmoothLine
 
-from device.ui import theme
+from device.ui.theme import FACES, Role
 
 Point = tuple[float, float]
 
+Paint = Callable[[Role], object]
+"""Takes up a colour on the open canvas, for all that is drawn after it."""
 
-def face(level: int, centre: Point, radius: float) -> None:
+
+def face(paint: Paint, level: int, centre: Point, radius: float) -> None:
     """Add the face of `level` (5..1) to the open canvas; lengths in pixels."""
     x, y = centre
-    Color(*theme.FACES[level])
+    paint(FACES[level])
     _disc(centre, radius)
-    Color(*theme.INK)
+    paint(Role.FACE_INK)
     eye = 0.115 * radius
     for side in (-1, 1):
         _disc((x + side * 0.34 * radius, y + 0.17 * radius), eye)
@@ -35,63 +38,78 @@ def face(level: int, centre: Point, radius: float) -> None:
             _stroke([outer, (x + side * 0.2 * radius, y + 0.34 * radius)], width)
 
 
-def tick(centre: Point, radius: float) -> None:
+def tick(paint: Paint, centre: Point, radius: float) -> None:
     """Add the neutral tick, the same for every level, to the open canvas."""
     x, y = centre
-    Color(*theme.MIST)
+    paint(Role.MIST)
     _disc(centre, radius)
-    Color(*theme.TEAL)
+    paint(Role.TICK)
     joints = [(-0.42, -0.02), (-0.12, -0.32), (0.44, 0.32)]
     _stroke([(x + a * radius, y + b * radius) for a, b in joints], 0.17 * radius)
 
 
-def warning(centre: Point, radius: float) -> None:
+def dash(paint: Paint, centre: Point, radius: float) -> None:
+    """Add the neutral dash of an ending without a rating; it weighs as much as the tick."""
+    x, y = centre
+    paint(Role.MIST)
+    _disc(centre, radius)
+    paint(Role.TICK)
+    _stroke([(x - 0.42 * radius, y), (x + 0.42 * radius, y)], 0.2 * radius)
+
+
+def line_up(paint: Paint, centre: Point, radius: float) -> None:
+    """Add the quiet dot that says that the hub is there."""
+    paint(Role.UP)
+    _disc(centre, radius)
+
+
+def warning(paint: Paint, centre: Point, radius: float) -> None:
     """Add a calm exclamation mark in a disc to the open canvas."""
     x, y = centre
-    Color(*theme.AMBER)
+    paint(Role.AMBER)
     _disc(centre, radius)
-    Color(*theme.INK)
+    paint(Role.FACE_INK)
     _stroke([(x, y + 0.48 * radius), (x, y - 0.08 * radius)], 0.18 * radius)
     _disc((x, y - 0.44 * radius), 0.12 * radius)
 
 
-def pause(centre: Point, radius: float) -> None:
+def pause(paint: Paint, centre: Point, radius: float) -> None:
     """Add a pause sign to the open canvas."""
     x, y = centre
-    Color(*theme.TEAL_DEEP)
+    paint(Role.TEAL_DEEP)
     _disc(centre, radius)
-    Color(*theme.WHITE)
+    paint(Role.LIGHT)
     for side in (-1, 1):
         at = x + side * 0.24 * radius
         _stroke([(at, y + 0.36 * radius), (at, y - 0.36 * radius)], 0.17 * radius)
 
 
-def dot(centre: Point, radius: float, *, dark: bool) -> None:
+def dot(paint: Paint, centre: Point, radius: float, *, dark: bool) -> None:
     """Add the dot that stands before a notice on a light or dark ground to the open canvas."""
-    Color(*(theme.AMBER if dark else theme.RUST))
+    paint(Role.AMBER if dark else Role.RUST)
     _disc(centre, radius)
 
 
-def moon(centre: Point, radius: float) -> None:
+def moon(paint: Paint, centre: Point, radius: float) -> None:
     """Add a large quiet disc of the ground's own colour, a little lighter, to the canvas."""
-    Color(*theme.TEAL_SOFT)
+    paint(Role.TEAL_SOFT)
     SmoothEllipse(
         pos=(centre[0] - radius, centre[1] - radius), size=(2 * radius, 2 * radius), segments=180
     )
 
 
-def dots(centre: Point, radius: float) -> None:
+def dots(paint: Paint, centre: Point, radius: float) -> None:
     """Add three quiet dots, for waiting, to the open canvas."""
     x, y = centre
-    Color(*theme.MIST_TEAL)
+    paint(Role.MIST_TEAL)
     for place in (-1, 0, 1):
         _disc((x + place * 3.2 * radius, y), radius)
 
 
-def bust(left: float, bottom: float, wide: float, high: float) -> None:
+def bust(paint: Paint, left: float, bottom: float, wide: float, high: float) -> None:
     """Add the head and shoulders that stand for a portrait, within a box, to the canvas."""
     x = left + wide / 2
-    Color(*theme.STONE)
+    paint(Role.STONE)
     _disc((x, bottom + 0.62 * high), 0.235 * wide)
     reach, top = 0.4 * wide, 0.36 * high
     _fill([(x + reach * a, bottom + top * b) for a, b in _arc((0, 0), 1, (0, 180))])

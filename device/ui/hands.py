@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from device.events import Choose, Event, Skip, Submit, Tap, Undo, Write
+from device.events import Choose, Enlarge, Event, Skip, Speak, Stay, Submit, Tap, Undo, Write
 
 
 class Hands:
@@ -26,13 +26,22 @@ class Hands:
             field.close()
 
     def unfold(self) -> None:
-        """展开更多: show all reasons."""
-        self.unfolded = True
+        """展开更多, or 收起: show all reasons, or the first ones."""
+        self.unfolded = not self.unfolded
+        self._emit(Stay(self._now()))
         self._redraw()
 
     def tap(self, invitation: str, level: int) -> None:
         """Press a level."""
         self._emit(Tap(self._now(), invitation, level))
+
+    def speak(self, english: bool) -> None:
+        """Change the language."""
+        self._emit(Speak(self._now(), english))
+
+    def enlarge(self, elder: bool) -> None:
+        """Change the size."""
+        self._emit(Enlarge(self._now(), elder))
 
     def choose(self, code: str) -> None:
         """Press a reason."""
@@ -43,11 +52,11 @@ class Hands:
         self._emit(Write(self._now(), text))
 
     def submit(self) -> None:
-        """提交评价, or 完成."""
+        """Be done."""
         self._emit(Submit(self._now()))
 
     def skip(self) -> None:
-        """Give no reason."""
+        """Be done without a reason."""
         self._emit(Skip(self._now()))
 
     def undo(self) -> None:

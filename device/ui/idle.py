@@ -1,7 +1,16 @@
-"""The window at rest: its number for all to see, who serves there, and what the hall says."""
+"""The window at rest: its number for all to see, who serves there, and what the hall says.
+
+Nothing moves here. Announcements and pictures take turns, one change every `TURN_MS`; between
+two changes nothing is drawn. There is no score on it.
+"""
+
+from kivy.graphics import RoundedRectangle
 
 from device.ui import faces, frame, theme
+from device.ui.gallery import Gallery, Shown
 from device.ui.sheet import Box, Sheet
+from device.ui.theme import Role
+from device.ui.typeset import Fit
 from device.view import View
 from protocol.messages import Settings, Staff
 
@@ -9,30 +18,56 @@ _MARGIN = 56
 _CARD = 360
 
 
-def draw(sheet: Sheet, view: View) -> None:
+def turn(view: View) -> int:
+    """Return which turn it is: the number of the announcement, were there no end of them."""
+    return view.now_ms // theme.TURN_MS
+
+
+def notices(settings: Settings, gallery: Gallery) -> tuple[str, ...]:
+    """Return what the hall announces: what the hub says, then the folder's texts."""
+    if settings.elder:
+        return ()
+    said = (settings.announcement, *settings.announcements, *gallery.texts)
+    return tuple(dict.fromkeys(text for text in said if text))
+
+
+def draw(sheet: Sheet, view: View, gallery: Gallery) -> None:
     """Draw the screen at rest of a window whose settings are known."""
     settings = view.settings
     if settings is None:
         return
+    said = notices(settings, gallery)
+    words = said[turn(view) % len(said)] if said else ""
+    # All of them get one place, so that nothing else moves when they change.
+    high = sheet.plan(
+        "notices", said, lambda: max((_notice_high(sheet, each) for each in said), default=0.0)
+    )
+    shown = None if settings.elder else gallery.show(turn(view))
     sheet.part("ground", (), lambda: ground(sheet))
-    sheet.part("body", settings, lambda: _body(sheet, settings))
+    floor = sheet.high - _MARGIN
+    room = floor - high - 40 if high else floor
+    body = (settings.window, settings.staff, room, shown is not None)
+    sheet.part("body", body, lambda: _body(sheet, settings, room, pictured=shown is not None))
+    place = _picture_place(sheet, room)
+    sheet.part("picture", shown, lambda: _picture(sheet, shown, place))
+    sheet.part("notice", (words, high), lambda: _notice(sheet, words, floor, high))
     facts = (settings.hall_name, view.date, view.clock, view.connected)
     sheet.part("top", facts, lambda: top(sheet, settings.hall_name, view))
 
 
 def ground(sheet: Sheet) -> None:
     """Lay two large quiet discs under it all, so that the teal has some depth."""
-    unit = sheet.unit
+    unit, paint = sheet.unit, sheet.paint
 
     def discs() -> None:
-        faces.moon((sheet.wide * unit * 0.98, sheet.high * unit * 0.06), 430 * unit)
-        faces.moon((sheet.wide * unit * 0.60, sheet.high * unit * 1.10), 300 * unit)
+        faces.moon(paint, (sheet.wide * unit * 0.98, sheet.high * unit * 0.06), 430 * unit)
+        faces.moon(paint, (sheet.wide * unit * 0.60, sheet.high * unit * 1.10), 300 * unit)
 
     sheet.drawing(discs)
 
 
-def top(sheet: Sheet, hall: str, view: View, away: str = frame.AWAY) -> None:
-    """Write hall, date and time on the line on top; beside them, whether the hub is away."""
+def top(sheet: Sheet, hall: str, view: View, away: str = "away") -> None:
+    """Write hall, date and time on the line on top; beside them, whether the hub is there."""
     line = Box(_MARGIN, 10, sheet.wide - 2 * _MARGIN, 102)
     right = sheet.wide - _MARGIN
     words = "  ".join(part for part in (view.date, view.clock) if part)
@@ -40,58 +75,107 @@ def top(sheet: Sheet, hall: str, view: View, away: str = frame.AWAY) -> None:
         found = sheet.fit(words, (theme.TEXT,), 600, 60)
         wide = found.width if found else 600
         box = line._replace(x=right - wide - 2, w=wide + 2)
-        sheet.text(box, words, (theme.TEXT,), colour=theme.MIST_TEAL)
+        sheet.text(box, words, (theme.TEXT,), colour=Role.MIST_TEAL)
         right -= wide + 28
-    if not view.connected:
-        if sheet.standing:
-            frame.pill(sheet, sheet.wide - _MARGIN, 112, dark=True, words=away)
-        else:
-            right = frame.pill(sheet, right, 38, dark=True, words=away) - 28
+    if view.connected:
+        x, y, _, _ = sheet.pixels(Box(right, line.y + line.h / 2, 0, 0))
+        sheet.drawing(lambda: faces.line_up(sheet.paint, (x, y), 7 * sheet.unit))
+        right -= 28
+    elif sheet.standing:
+        frame.pill(sheet, sheet.wide - _MARGIN, 112, sheet.say(away), dark=True)
+    else:
+        right = frame.pill(sheet, right, 38, sheet.say(away), dark=True) - 28
     sheet.text(
-        line._replace(w=right - _MARGIN), hall, theme.down(theme.TEXT), colour=theme.MIST_TEAL
+        line._replace(w=right - _MARGIN), hall, theme.down(theme.TEXT), colour=Role.MIST_TEAL
     )
 
 
-def _body(sheet: Sheet, settings: Settings) -> None:
-    floor = sheet.high - _MARGIN
-    if settings.announcement:
-        floor = _announcement(sheet, settings.announcement, floor) - 40
-    upper = 160 if sheet.standing else 124
+def _upper(sheet: Sheet) -> float:
+    return 160 if sheet.standing else 124
+
+
+def _body(sheet: Sheet, settings: Settings, floor: float, *, pictured: bool) -> None:
+    upper = _upper(sheet)
     if sheet.standing:
-        half = (floor - upper) * 0.46
+        high = floor - upper
+        half = high * (_SHARES[0] if pictured else 0.46)
         _window(sheet, settings, Box(_MARGIN, upper, sheet.wide - 2 * _MARGIN, half))
-        area = Box(_MARGIN, upper + half, sheet.wide - 2 * _MARGIN, floor - upper - half)
+        if pictured:
+            half += high * _SHARES[1]
+        area = Box(_MARGIN, upper + half, sheet.wide - 2 * _MARGIN, high - half)
         _staff(sheet, settings.staff, area)
         return
     area = Box(_MARGIN, upper, sheet.wide - 2 * _MARGIN, floor - upper)
-    _window(sheet, settings, area._replace(w=area.w - _CARD - 48))
+    left = area._replace(w=area.w - _CARD - 48)
+    if pictured:
+        left = left._replace(h=_NAME_HIGH)
+    _window(sheet, settings, left)
     _staff(sheet, settings.staff, area._replace(x=area.x + area.w - _CARD, w=_CARD))
 
 
+_NAME_HIGH = 150
+_SHARES = (0.22, 0.42)
+"""Of the room on a standing screen: window, picture; the clerk has the rest."""
+
+
+def _picture_place(sheet: Sheet, floor: float) -> Box:
+    """Return where the hall's pictures stand: below the window's name, beside the clerk."""
+    upper = _upper(sheet)
+    if sheet.standing:
+        high = floor - upper
+        y = upper + high * _SHARES[0]
+        return Box(_MARGIN, y, sheet.wide - 2 * _MARGIN, high * _SHARES[1] - 24)
+    wide = sheet.wide - 2 * _MARGIN - _CARD - 48
+    top = upper + _NAME_HIGH + 20
+    return Box(_MARGIN, top, wide, floor - top)
+
+
+def _picture(sheet: Sheet, shown: Shown | None, place: Box) -> None:
+    """Draw a picture whole, as large as its place allows, with round corners."""
+    if shown is None:
+        return
+    scale = min(place.w / shown.width, place.h / shown.height)
+    wide, high = shown.width * scale, shown.height * scale
+    box = Box(place.x, place.y + (place.h - high) / 2, wide, high)
+    left, bottom, width, height = sheet.pixels(box)
+
+    corner = [min(theme.RADIUS * sheet.unit, width / 2, height / 2)] * 4
+
+    def draw() -> None:
+        sheet.paint(Role.PICTURE)
+        RoundedRectangle(
+            texture=shown.texture, pos=(left, bottom), size=(width, height), radius=corner
+        )
+
+    sheet.drawing(draw)
+
+
 def _window(sheet: Sheet, settings: Settings, area: Box) -> None:
-    status = "正在服务" if settings.staff else "暂无工作人员签到"
+    if settings.window is None:
+        return
+    status = sheet.say("serving" if settings.staff else "nobody")
     label = settings.window.label
     below = "　·　".join(part for part in (label, status) if part)
-    small = sheet.fit(below, theme.down(theme.HEAD), area.w, 130)
-    name = sheet.fit(
-        settings.window.name, theme.down(150, theme.HEAD), area.w, area.h - 150, bold=True
-    )
+    tight = area.h < 200
+    small = sheet.fit(below, theme.down(theme.TEXT if tight else theme.HEAD), area.w, 130)
+    room = area.h - (small.height + 12 if tight and small else 150)
+    name = sheet.fit(settings.window.name, theme.down(150), area.w, room, bold=True)
     if name is None or small is None:
         return
     high = name.height + 12 + small.height
     y = area.y + (area.h - high) / 2 - 0.04 * name.size
     box = Box(area.x - 0.04 * name.size, y, area.w + 20, name.height)
-    sheet.write(box, name, bold=True, colour=theme.WHITE)
+    sheet.write(box, name, bold=True, colour=Role.LIGHT)
     box = Box(area.x, y + name.height + 12, area.w + 2, small.height)
-    sheet.write(box, small, colour=theme.MIST_TEAL)
+    sheet.write(box, small, colour=Role.MIST_TEAL)
 
 
 def _staff(sheet: Sheet, staff: Staff | None, area: Box) -> None:
     if staff is None:
         return
     inner = _CARD - 2 * 28
-    post = staff.post or "窗口工作人员"
-    number = f"工号 {staff.number}" if staff.number else ""
+    post = staff.post or sheet.say("clerk")
+    number = sheet.say("number", staff.number) if staff.number else ""
     name = sheet.fit(staff.name, theme.down(theme.HEAD), inner, 170, bold=True)
     rows = [
         found
@@ -106,7 +190,7 @@ def _staff(sheet: Sheet, staff: Staff | None, area: Box) -> None:
     high = words_high + (picture + 20 if picture else 0)
     left = area.x + (area.w - _CARD) / 2
     y = area.y + (area.h - high) / 2
-    sheet.panel(Box(left, y, _CARD, high), theme.WHITE, radius=28)
+    sheet.panel(Box(left, y, _CARD, high), Role.CARD, radius=theme.CARD_RADIUS)
     y += 32
     if picture:
         portrait(sheet, Box(left + (_CARD - picture * 0.8) / 2, y, picture * 0.8, picture))
@@ -116,30 +200,43 @@ def _staff(sheet: Sheet, staff: Staff | None, area: Box) -> None:
     y += name.height + 8
     for row in rows:
         box = Box(left + 28, y, inner, row.height)
-        sheet.write(box, row, colour=theme.QUIET, align=("center", "middle"))
+        sheet.write(box, row, colour=Role.QUIET, align=("center", "middle"))
         y += row.height + 2
 
 
 def portrait(sheet: Sheet, box: Box) -> None:
     """Draw the head and shoulders that stand for a portrait."""
-    sheet.panel(box, theme.MIST, radius=16)
+    sheet.panel(box, Role.MIST, radius=16)
     left, bottom, wide, high = sheet.pixels(box)
-    sheet.drawing(lambda: faces.bust(left, bottom, wide, high))
+    sheet.drawing(lambda: faces.bust(sheet.paint, left, bottom, wide, high))
 
 
-def _announcement(sheet: Sheet, words: str, floor: float) -> float:
-    """Draw the hall's announcement at the foot; return where it begins."""
-    wide = sheet.wide - 2 * _MARGIN
-    inner = wide - 2 * 32 - 84
-    found = sheet.fit(words, theme.down(theme.TEXT), inner, 130 if not sheet.standing else 260)
+# ---------------------------------------------------------------- what the hall announces
+
+_NOTICE_PAD = 32
+_NOTICE_LABEL = 116
+
+
+def _set_notice(sheet: Sheet, words: str) -> Fit | None:
+    inner = sheet.wide - 2 * _MARGIN - 2 * _NOTICE_PAD - _NOTICE_LABEL
+    limit = 260 if sheet.standing else 130
+    return sheet.fit(words, theme.down(theme.TEXT), inner, limit)
+
+
+def _notice_high(sheet: Sheet, words: str) -> float:
+    found = _set_notice(sheet, words)
+    return max(88.0, found.height + 2 * 22) if found else 0.0
+
+
+def _notice(sheet: Sheet, words: str, floor: float, high: float) -> None:
+    """Draw an announcement of the hall at the foot."""
+    found = _set_notice(sheet, words) if words else None
     if found is None:
-        return floor
-    high = max(88, found.height + 2 * 22)
-    box = Box(_MARGIN, floor - high, wide, high)
-    sheet.panel(box, theme.TEAL_DEEP, radius=24)
+        return
+    box = Box(_MARGIN, floor - high, sheet.wide - 2 * _MARGIN, high)
+    sheet.panel(box, Role.TEAL_DEEP, radius=24)
     line = sheet.line(found.size)
-    first = Box(box.x + 32, box.y + (high - found.height) / 2, 80, line)
-    sheet.text(first, "公告", (found.size,), bold=True, colour=theme.WHITE)
-    text = Box(box.x + 32 + 84, first.y, inner + 2, found.height)
-    sheet.write(text, found, colour=theme.WHITE)
-    return box.y
+    first = Box(box.x + _NOTICE_PAD, box.y + (high - found.height) / 2, _NOTICE_LABEL, line)
+    sheet.text(first, sheet.say("announcement"), (found.size,), bold=True, colour=Role.LIGHT)
+    text = Box(first.x + _NOTICE_LABEL, first.y, box.w - _NOTICE_PAD - _NOTICE_LABEL, found.height)
+    sheet.write(text, found, colour=Role.LIGHT)

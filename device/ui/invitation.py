@@ -4,21 +4,26 @@ from collections.abc import Callable
 from functools import partial
 
 from device.session import Screen
-from device.ui import faces, frame, idle, theme
-from device.ui.controls import Look, Plate, within
+from device.ui import faces, frame, idle, switches, theme
+from device.ui.controls import Look, Plate, on_button
+from device.ui.glosses import LEVELS as GLOSSES
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
-from device.ui.theme import GAP, MARGIN
+from device.ui.theme import GAP, MARGIN, Role
 from device.ui.typeset import Fit, group
 from device.view import View
 from protocol.catalogue import LEVELS
 from protocol.messages import Invitation
 
-_MATTER = "办理事项"
 _PAD = 34
+_CLOSE_PAD = 22
+_DOT = "　·　"
 _PICTURE = (124, 156)
 _FOOT = 62
 _ASK = 84
+_ASK_CLOSE = 56
+_COMFORT = 228
+"""Faces are at least so high beside a card that is roomy."""
 
 
 def draw(sheet: Sheet, view: View, hands: Hands) -> None:
@@ -28,31 +33,33 @@ def draw(sheet: Sheet, view: View, hands: Hands) -> None:
         return
     saving = view.session.screen is Screen.SAVING
     pressed = view.session.draft.level if saving and view.session.draft else 0
-    frame.head(sheet, view)
-    card = _Card(sheet, invitation)
+    frame.head(sheet, view, switches.draw(sheet, view, None if saving else hands))
+    card = sheet.plan("card", (), lambda: _Card(sheet, invitation))
     low = frame.HEAD + card.high
     sheet.part("card", (), card.draw)
-    sheet.part("ask", (), lambda: _ask(sheet, low))
-    top = low + _ASK
+    sheet.part("ask", (), lambda: _ask(sheet, low, card.ask))
+    top = low + card.ask
     area = Box(MARGIN, top, sheet.wide - 2 * MARGIN, sheet.high - _FOOT - 8 - top)
-    facts = (saving, pressed)
-    sheet.part("levels", facts, lambda: _levels(sheet, area, invitation, hands, facts))
+    _levels(sheet, area, pressed)
+    for level in LEVELS:
+        action = None if saving else partial(hands.tap, invitation.id, level)
+        sheet.keys[f"level-{level}"].action = action
     foot = Box(MARGIN, sheet.high - _FOOT, sheet.wide - 2 * MARGIN, _FOOT - 8)
     frame.countdown(sheet, view, foot)
 
 
-def _ask(sheet: Sheet, low: float) -> None:
+def _ask(sheet: Sheet, low: float, high: float) -> None:
     wide = sheet.wide - 2 * MARGIN
-    ask = Box(MARGIN, low, wide, _ASK)
-    sheet.text(ask, "请您为本次服务评价", (theme.HEAD,), bold=True, align=("center", "middle"))
+    ask = Box(MARGIN, low, wide, high)
+    sizes = theme.down(sheet.scaled(theme.HEAD))
+    sheet.text(ask, sheet.say("ask"), sizes, bold=True, align=("center", "middle"))
     foot = Box(MARGIN, sheet.high - _FOOT, wide, _FOOT - 8)
-    align = "left" if sheet.standing else "center"
     sheet.text(
         foot,
-        "您的评价对窗口人员保密",
-        (theme.LABEL,),
-        colour=theme.QUIET,
-        align=(align, "middle"),
+        sheet.say("secret"),
+        (sheet.scaled(theme.LABEL), theme.LABEL),
+        colour=Role.QUIET,
+        align=("left" if sheet.standing else "center", "middle"),
     )
 
 
@@ -67,39 +74,62 @@ class _Card:
         self.invitation = invitation
         serial = group(invitation.serial)
         if invitation.service_number > 1:
-            serial += f"（第 {invitation.service_number} 次服务）"
-        staff = invitation.staff.name
-        if invitation.staff.number:
-            staff += f"　·　工号 {invitation.staff.number}"
-        self.fields = (("业务流水号", serial), ("窗口工作人员", staff))
-        least = 5 * 96 + 4 * GAP if sheet.standing else 228
-        self.most = sheet.high - frame.HEAD - _ASK - _FOOT - 8 - least
-        self.high, self.draw = self._roomy() or self._close()
+            serial += sheet.say("service", invitation.service_number)
+        staff = invitation.staff
+        number = staff.number and sheet.say("number", staff.number)
+        self.clerk = _DOT.join(part for part in (staff.name, number) if part)
+        self.matter = sheet.say("matter")
+        self.fields = (
+            (sheet.say("serial"), serial),
+            (sheet.say("clerk"), _DOT.join(part for part in (self.clerk, staff.post) if part)),
+        )
+        five = 5 * sheet.target + 4 * GAP
+        self.ask = _ASK
+        self.room = sheet.high - frame.HEAD - _FOOT - 8
+        self.most = self.room - _ASK - (five if sheet.standing else max(_COMFORT, sheet.target))
+        found = self._roomy()
+        if found is None:
+            self.ask = _ASK_CLOSE
+            self.most = self.room - _ASK_CLOSE - (five if sheet.standing else sheet.target)
+            found = self._close()
+        self.high, self.draw = found
 
     def _roomy(self) -> tuple[float, Callable[[], None]] | None:
         """Set labels over values, beside the portrait, or return None if that is too tight."""
         sheet = self.sheet
-        wide = sheet.wide - 2 * MARGIN - 2 * _PAD - _PICTURE[0] - 32
+        picture = 0 if sheet.mode.elder else _PICTURE[0] + 32
+        wide = sheet.wide - 2 * MARGIN - 2 * _PAD - picture
         matter = sheet.fit(
-            self.invitation.matter, theme.down(theme.HEAD, theme.TEXT), wide, 120, bold=True
+            self.invitation.matter,
+            theme.down(sheet.scaled(theme.HEAD), sheet.scaled(theme.TEXT)),
+            wide,
+            126,
+            bold=True,
         )
-        fits = [sheet.fit(value, (theme.TEXT,), wide, 46) for _, value in self.fields]
-        values = [value for value in fits if value is not None]
-        if matter is None or len(values) < len(fits):
+        value_high = sheet.line(sheet.scaled(theme.TEXT))
+        sizes = (sheet.scaled(theme.TEXT), theme.TEXT)
+        serial = sheet.fit(self.fields[0][1], sizes, wide, value_high)
+        whole, short = self.fields[1][1], self.clerk
+        tried = (sheet.fit(words, sizes, wide, value_high) for words in (whole, short))
+        clerk = next((fit for fit in tried if fit), None)
+        if matter is None or serial is None or clerk is None:
             return None
+        values = (serial, clerk)
         widths = [max(150, value.width) for value in values]
         beside = sum(widths) + 64 <= wide
         rows = 1 if beside else 2
-        high = 28 + 32 + matter.height + 12 + rows * 82 + 14
-        high = max(high, _PICTURE[1] + 2 * 30)
+        row = 32 + value_high + 8
+        high = 28 + 32 + matter.height + 12 + rows * row + 16
+        if picture:
+            high = max(high, _PICTURE[1] + 2 * 30)
         if high > self.most:
             return None
 
         def draw() -> None:
             box = Box(MARGIN, frame.HEAD, sheet.wide - 2 * MARGIN, high)
-            sheet.panel(box, theme.WHITE, radius=28, shade=theme.SHADE)
+            sheet.panel(box, Role.CARD, radius=theme.CARD_RADIUS, shade=Role.SHADE)
             left, y = box.x + _PAD, box.y + 26
-            _label(sheet, left, y, _MATTER, wide)
+            _label(sheet, left, y, self.matter, wide)
             y += 32
             line = Box(left, y, wide + 2, matter.height)
             sheet.write(line, matter, bold=True)
@@ -107,108 +137,160 @@ class _Card:
             x = left
             for (label, _), value, width in zip(self.fields, values, widths, strict=True):
                 _label(sheet, x, y, label, wide)
-                sheet.write(Box(x, y + 32, width + 2, 40), value)
+                sheet.write(Box(x, y + 32, width + 2, value_high), value)
                 if beside:
                     x += width + 64
                 else:
-                    y += 82
-            picture = Box(
-                box.x + box.w - _PAD - _PICTURE[0], box.y + (high - _PICTURE[1]) / 2, *_PICTURE
-            )
-            idle.portrait(sheet, picture)
+                    y += row
+            if picture:
+                left = box.x + box.w - _PAD - _PICTURE[0]
+                idle.portrait(sheet, Box(left, box.y + (high - _PICTURE[1]) / 2, *_PICTURE))
 
         return high, draw
 
     def _close(self) -> tuple[float, Callable[[], None]]:
         """Set labels beside values, without a portrait: holds the longest that may come."""
         sheet = self.sheet
-        label = 148
-        wide = sheet.wide - 2 * MARGIN - 2 * _PAD - label
+        names = (self.matter, *(name for name, _ in self.fields))
+        fits = [sheet.fit(name, (theme.LABEL,), 400, 60) for name in names]
+        label = max(fit.width for fit in fits if fit) + 16
+        wide = sheet.wide - 2 * MARGIN - 2 * _CLOSE_PAD - label
         found = self._rows(wide)
-        high = 24 + sum(fit.height for _, fit in found) + 6 * (len(found) - 1) + 24
+        high = _high(found)
 
         def draw() -> None:
             box = Box(MARGIN, frame.HEAD, sheet.wide - 2 * MARGIN, high)
-            sheet.panel(box, theme.WHITE, radius=28, shade=theme.SHADE)
-            y = box.y + 24
+            sheet.panel(box, Role.CARD, radius=theme.CARD_RADIUS, shade=Role.SHADE)
+            y = box.y + _CLOSE_PAD - 4
             for name, fit in found:
-                bold = name == _MATTER
+                bold = name == self.matter
                 first = sheet.line(fit.size)
-                _label(sheet, box.x + _PAD, y + (first - 32) / 2, name, label)
-                place = Box(box.x + _PAD + label, y, wide + 2, fit.height)
+                _label(sheet, box.x + _CLOSE_PAD, y + (first - 32) / 2, name, label)
+                place = Box(box.x + _CLOSE_PAD + label, y, wide + 2, fit.height)
                 sheet.write(place, fit, bold=bold)
-                y += fit.height + 6
+                y += fit.height + 4
 
         return high, draw
 
     def _rows(self, wide: float) -> list[tuple[str, Fit]]:
-        rows = ((_MATTER, self.invitation.matter), *self.fields)
-        sizes = theme.down(theme.WORD)
-        while True:
+        """Fit the rows in the largest size that has room; the post is the first to stay away."""
+        clerk = self.fields[1][0]
+        rows = ((self.matter, self.invitation.matter), *self.fields)
+        shorter = (*rows[:2], (clerk, self.clerk))
+        sizes = theme.down(self.sheet.scaled(theme.WORD), theme.SMALL)
+        found: list[tuple[str, Fit]] = []
+        for size, tried in [(size, each) for size in sizes for each in (rows, shorter)]:
             found = [
                 (name, fit)
-                for name, value in rows
-                if (fit := self.sheet.fit(value, sizes[:1], wide, 1e9, bold=name == _MATTER))
+                for name, value in tried
+                if (fit := self.sheet.fit(value, (size,), wide, 1e9, bold=name == self.matter))
             ]
-            high = 48 + sum(fit.height for _, fit in found) + 6 * (len(found) - 1)
-            if high <= self.most or len(sizes) == 1:
-                return found
-            sizes = sizes[1:]
+            if _high(found) <= self.most:
+                break
+        return found
+
+
+def _high(rows: list[tuple[str, Fit]]) -> float:
+    """Return how high a card with these rows is."""
+    return 2 * (_CLOSE_PAD - 4) + sum(fit.height for _, fit in rows) + 4 * (len(rows) - 1)
 
 
 def _label(sheet: Sheet, x: float, y: float, words: str, wide: float) -> None:
-    sheet.text(Box(x, y, wide, 32), words, (theme.LABEL,), colour=theme.QUIET)
+    sheet.text(Box(x, y, wide, 32), words, (theme.LABEL,), colour=Role.QUIET)
 
 
 # ---------------------------------------------------------------- the five cards
 
 
-def _levels(
-    sheet: Sheet, area: Box, invitation: Invitation, hands: Hands, state: tuple[bool, int]
-) -> None:
-    saving, pressed = state
-    for number, level in enumerate(sorted(LEVELS, reverse=True)):
-        if sheet.standing:
-            high = (area.h - 4 * GAP) / 5
-            box = Box(area.x, area.y + number * (high + GAP), area.w, high)
-        else:
-            wide = (area.w - 4 * GAP) / 5
-            box = Box(area.x + number * (wide + GAP), area.y, wide, area.h)
-        down = level == pressed
-        look = Look(
-            theme.SUNK if down else theme.WHITE,
-            theme.STONE if down else theme.FACES[level],
-            theme.INK,
-            None if down else theme.SHADE,
-            3,
-        )
-        action = None if saving else partial(hands.tap, invitation.id, level)
-        button = sheet.place(Plate(sheet, f"level-{level}", box, look, action=action, sunk=down))
-        _level(sheet, button, box, level, look)
+def _levels(sheet: Sheet, area: Box, pressed: int) -> None:
+    """Draw each card anew only when it goes down or comes up: a tap is not to wait for four."""
+    boxes = _five(sheet, area)
+    words = sheet.plan("levels", area, lambda: _Words(sheet, _place(sheet, boxes[0])))
+    for level, box in zip(sorted(LEVELS, reverse=True), boxes, strict=True):
+        key, down = f"level-{level}", level == pressed
+        sheet.part(key, down, partial(_level, sheet, words, level, box, down))
 
 
-def _level(sheet: Sheet, button: Plate, box: Box, level: int, look: Look) -> None:
-    if sheet.standing:
-        radius = box.h * 0.36
-        centre = Box(box.x + box.w * 0.5 - 150, box.y + box.h / 2, 0, 0)
-        place = Box(centre.x + radius + 32, box.y, 260, box.h)
-    else:
-        line = sheet.line(theme.WORD)
-        radius = min(box.w * 0.31, (box.h - line - 60) / 2, 76)
-        slack = box.h - 2 * radius - line
-        centre = Box(box.x + box.w / 2, box.y + slack * 0.42 + radius, 0, 0)
-        place = Box(box.x + 6, centre.y + radius + slack * 0.22, box.w - 12, line)
-    x, y, _, _ = sheet.pixels(centre)
-    with button.canvas:
-        faces.face(level, (x, y), radius * sheet.unit)
-    align = "left" if sheet.standing else "center"
-    within(
-        sheet,
-        button,
-        place,
-        LEVELS[level],
-        look,
-        sizes=theme.down(theme.WORD),
-        bold=True,
-        align=align,
+def _level(sheet: Sheet, words: "_Words", level: int, box: Box, down: bool) -> None:
+    look = Look(
+        Role.SUNK if down else Role.CARD,
+        Role.STONE if down else theme.FACES[level],
+        Role.INK,
+        None if down else Role.SHADE,
+        3,
     )
+    plate = Plate(sheet, f"level-{level}", box, look, action=None, sunk=down)
+    words.write(sheet.place(plate), box, level)
+
+
+def _five(sheet: Sheet, area: Box) -> list[Box]:
+    """Return five places of one size, from the best level to the worst."""
+    if sheet.standing:
+        high = (area.h - 4 * GAP) / 5
+        return [Box(area.x, area.y + at * (high + GAP), area.w, high) for at in range(5)]
+    wide = (area.w - 4 * GAP) / 5
+    return [Box(area.x + at * (wide + GAP), area.y, wide, area.h) for at in range(5)]
+
+
+def _place(sheet: Sheet, box: Box) -> Box:
+    """Return how much room the words of a level have at most."""
+    if sheet.standing:
+        left = box.w * 0.5 - 150 + 0.36 * box.h + 32
+        return Box(left, 0, box.w - left - 20, box.h - 16)
+    return Box(6, 0, box.w - 12, box.h - 24 - 2 * _LEAST_RADIUS - 8)
+
+
+_LEAST_RADIUS = 34
+
+
+class _Words:
+    """The words of the five levels, all in one size; in English the official ones below."""
+
+    def __init__(self, sheet: Sheet, room: Box) -> None:
+        self.sheet = sheet
+        self.room = room
+        first = GLOSSES if sheet.mode.english else LEVELS
+        self.size = next(
+            size
+            for size in (*theme.down(sheet.scaled(theme.WORD)), theme.SMALL)
+            if size == theme.SMALL or all(self._fits(words, size) for words in first.values())
+        )
+        lines = [(first, self.size, True, Role.INK)]
+        both = sheet.line(self.size) + sheet.line(theme.LABEL)
+        if sheet.mode.english and both <= room.h:
+            lines.append((LEVELS, theme.LABEL, False, Role.QUIET))
+        self.lines = lines
+        self.high = sum(sheet.line(size) for _, size, _, _ in lines)
+
+    def _fits(self, words: str, size: int) -> bool:
+        line = self.sheet.line(size) + 1
+        return self.sheet.fit(words, (size,), self.room.w, line, bold=True) is not None
+
+    def write(self, button: Plate, box: Box, level: int) -> None:
+        """Draw face and words of a level on its button."""
+        sheet = self.sheet
+        if sheet.standing:
+            radius = box.h * 0.36
+            centre = Box(box.x + box.w * 0.5 - 150, box.y + box.h / 2, 0, 0)
+            place = Box(box.x + self.room.x, box.y + (box.h - self.high) / 2, self.room.w, 0)
+        else:
+            most = 92 if sheet.mode.elder else 76
+            radius = min(box.w * 0.34, (box.h - self.high - 32) / 2, most)
+            slack = box.h - 2 * radius - self.high
+            centre = Box(box.x + box.w / 2, box.y + slack * 0.42 + radius, 0, 0)
+            place = Box(box.x + 6, centre.y + radius + slack * 0.22, box.w - 12, 0)
+        x, y, _, _ = sheet.pixels(centre)
+        with button.canvas:
+            faces.face(sheet.paint, level, (x, y), radius * sheet.unit)
+        top = place.y
+        for names, size, bold, colour in self.lines:
+            text = sheet.text(
+                place._replace(y=top, h=sheet.line(size)),
+                names[level],
+                (size,),
+                bold=bold,
+                colour=colour,
+                align=("left" if sheet.standing else "center", "middle"),
+            )
+            on_button(sheet, button, text)
+            top += sheet.line(size)

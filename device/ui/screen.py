@@ -2,38 +2,43 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from kivy.animation import Animation
-from kivy.graphics import Color, Rectangle
-from kivy.uix.floatlayout import FloatLayout
 
 from device.events import Event
+from device.panel import Panel
 from device.session import Screen
-from device.ui import answers, idle, invitation, notices, theme
+from device.ui import answers, endings, idle, invitation, notices, pairing, theme
+from device.ui.board import Board
+from device.ui.gallery import Gallery
 from device.ui.hands import Hands
-from device.ui.sheet import Sheet
-from device.view import View
+from device.ui.sheet import Mode, Sheet
+from device.ui.theme import Role
+from device.view import Rest, View, rest
 
 _TEAL = frozenset({Screen.IDLE, Screen.PAUSED})
+_REST: dict[Rest, Callable[[Sheet, View], None]] = {
+    Rest.CONNECTING: notices.connecting,
+    Rest.AWAY: notices.away,
+    Rest.FETCHING: notices.fetching,
+    Rest.CODE: pairing.code,
+    Rest.CONFIRM: pairing.confirm,
+}
 _STILL: dict[Screen, Callable[[Sheet, View], None]] = {
-    Screen.IDLE: idle.draw,
     Screen.PAUSED: notices.paused,
+    Screen.ENDING: endings.draw,
     Screen.OUT_OF_SERVICE: notices.out_of_service,
 }
 _ASKING: dict[Screen, Callable[[Sheet, View, Hands], None]] = {
     Screen.INVITED: invitation.draw,
     Screen.SAVING: invitation.draw,
-    Screen.REASONS: answers.reasons,
-    Screen.THANKS: answers.thanks,
+    Screen.THANKS: answers.draw,
 }
 
 
-class KioskScreen(FloatLayout):
+class KioskScreen(Board):
     """Shows views, and tells by `emit` what the citizen in front of it does.
 
     It decides nothing: what a touch means is up to `device.session`. `now` gives the time
-    of a touch in monotonic milliseconds. All of it belongs to Kivy's thread.
+    of a touch in monotonic milliseconds.
     """
 
     def __init__(
@@ -41,16 +46,12 @@ class KioskScreen(FloatLayout):
         fonts: tuple[Path, Path],
         now: Callable[[], int],
         emit: Callable[[Event], None],
+        panel: Panel | None = None,
     ) -> None:
-        super().__init__()
-        self._fonts = fonts
+        super().__init__(fonts, panel or Panel())
         self._hands = Hands(now, emit, self._redraw)
         self._view: View | None = None
-        self._scene: object = None
-        self._sheet: Sheet | None = None
-        with self.canvas.before:
-            self._ground = Color(*theme.TEAL)
-            self._floor = Rectangle(pos=self.pos, size=self.size)
+        self.gallery = Gallery(self.panel.pictures, self._redraw)
 
     def draw(self, view: View) -> None:
         """Show `view`. Only what differs from the last one is drawn; the same, not at all."""
@@ -59,62 +60,39 @@ class KioskScreen(FloatLayout):
         self._view = view
         self._redraw()
 
-    def find(self, key: str) -> Any:
-        """Return the button or field named `key` if it is on the screen now, else None."""
-        return self._sheet.keys.get(key) if self._sheet else None
-
-    def texts(self) -> list[Any]:
-        """Return every text on the screen now, as widgets with `lines` and `texture_size`."""
-        return [found for found in self.walk() if hasattr(found, "texture_size")]
-
-    def settle(self) -> None:
-        """End a change of pictures at once, for one who is about to take a screenshot."""
-        if self._sheet:
-            Animation.cancel_all(self._sheet)
-            self._sheet.opacity = 1
-
-    def on_size(self, *_: Any) -> None:
-        """Set the picture anew for the new size."""
-        if not hasattr(self, "_floor"):
-            return
-        self._floor.size = self.size
-        self._scene = None
-        if self._view is not None:
-            self._redraw()
-
     def _redraw(self) -> None:
         view = self._view
         if view is None:
             return
-        scene = _scene(view)
-        if scene != self._scene or self._sheet is None:
-            sheet = self._turn(scene, view)
-        else:
-            sheet = self._sheet
         screen = view.session.screen
-        if screen is Screen.IDLE and view.settings is None:
-            notices.connecting(sheet)
+        at_rest = rest(view) if screen is Screen.IDLE else None
+        mode = _mode(view, evening=self.panel.is_evening(view.hub_ms))
+        ground = Role.TEAL if screen in _TEAL else Role.PAPER
+        sheet = self._turn((_scene(view), mode[1:], mode.palette is theme.DAY), ground, mode)
+        if at_rest is Rest.WINDOW:
+            idle.draw(sheet, view, self.gallery)
+        elif at_rest is not None:
+            _REST[at_rest](sheet, view)
         elif screen in _STILL:
             _STILL[screen](sheet, view)
         else:
             _ASKING[screen](sheet, view, self._hands)
 
-    def _turn(self, scene: object, view: View) -> Sheet:
-        """Wipe the sheet and lay a new one: nothing of the last picture is carried over."""
-        first = self._scene is None
-        if self._sheet is not None:
-            Animation.cancel_all(self._sheet)
-            self._sheet.wipe()
-            self.remove_widget(self._sheet)
+    def _leave(self) -> None:
         self._hands.wipe()
-        self._scene = scene
-        self._ground.rgba = theme.TEAL if view.session.screen in _TEAL else theme.PAPER
-        self._sheet = sheet = Sheet(self._fonts, round(self.width), round(self.height))
-        self.add_widget(sheet)
-        if not first:
-            sheet.opacity = 0.2
-            Animation(opacity=1, duration=theme.FADE_S).start(sheet)
-        return sheet
+
+
+def _mode(view: View, *, evening: bool) -> Mode:
+    """Return how to set a picture; language and size are the citizen's, the size also the hall's.
+
+    What hall IT reads is in Chinese and of the usual size.
+    """
+    session, settings = view.session, view.settings
+    return Mode(
+        palette=theme.EVENING if evening else theme.DAY,
+        english=session.english,
+        elder=session.elder or bool(settings and settings.elder),
+    )
 
 
 def _scene(view: View) -> object:
@@ -127,8 +105,9 @@ def _scene(view: View) -> object:
     return (
         screen,
         session.invitation,
+        session.ending,
         session.shown_ms if session.invitation else 0,
         session.draft.level if session.draft and screen is not Screen.INVITED else 0,
-        screen is Screen.IDLE and view.settings is None,
+        rest(view) if screen is Screen.IDLE else None,
         view.text_input,
     )

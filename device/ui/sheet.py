@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kivy.core.text import Label as Typesetter
 from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
 from kivy.uix.widget import Widget
 
-from device.ui import theme
-from device.ui.theme import Colour
+from device.ui import theme, words
+from device.ui.theme import Palette, Role
 from device.ui.typeset import Fit, Type, fit
 
 LANDSCAPE = (1280, 800)
 PORTRAIT = (800, 1280)
+_MOST_TARGET = 180.0
+_Plan = TypeVar("_Plan")
 
 
 class Box(NamedTuple):
@@ -30,24 +32,57 @@ class Box(NamedTuple):
         return Box(self.x + across, self.y + along, self.w - 2 * across, self.h - 2 * along)
 
 
+class Mode(NamedTuple):
+    """How a picture is set: its colours, its language, and whether it is for 长者模式."""
+
+    palette: Palette = theme.DAY
+    english: bool = False
+    elder: bool = False
+
+
 class Sheet(Widget):
     """One picture. Parts are named; each is drawn anew only when its facts change.
 
     `wide` and `high` are its size in design units: at least 1280 x 800, or 800 x 1280 on a
-    standing screen.
+    standing screen. `target` is how wide and high, in the same units, what is pressed must be;
+    `millimetre` is given in pixels.
     """
 
-    def __init__(self, fonts: tuple[Path, Path], width: int, height: int) -> None:
+    def __init__(
+        self,
+        fonts: tuple[Path, Path],
+        width: int,
+        height: int,
+        *,
+        millimetre: float,
+        mode: Mode,
+    ) -> None:
         super().__init__(pos=(0, 0), size=(width, height), size_hint=(None, None))
+        self.mode = mode
         base = LANDSCAPE if width >= height else PORTRAIT
         self.unit = min(width / base[0], height / base[1])
         self.wide = width / self.unit
         self.high = height / self.unit
         self.standing = height > width
+        # A panel smaller than any that is sold has no room for fingers and words.
+        self.target = min(_MOST_TARGET, theme.TARGET_MM * millimetre / self.unit + 1)
         self.faces = tuple(str(font) for font in fonts)
         self.keys: dict[str, Any] = {}
         self._parts: dict[str, tuple[object, list[Any]]] = {}
+        self._plans: dict[str, tuple[object, Any]] = {}
         self._open: list[Any] | None = None
+
+    def say(self, key: str, *put_in: object) -> str:
+        """Return words of ours in the language of this picture."""
+        return words.say(key, *put_in, english=self.mode.english)
+
+    def scaled(self, size: int) -> int:
+        """Return the size of type for this picture: one step larger in 长者模式."""
+        return theme.up(size) if self.mode.elder else size
+
+    def paint(self, role: Role) -> None:
+        """Take up a colour on the open canvas."""
+        Color(*self.mode.palette[role])
 
     # ------------------------------------------------------------ parts
 
@@ -64,6 +99,14 @@ class Sheet(Widget):
             self._parts[name] = (facts, self._open)
             self._open = None
         return True
+
+    def plan(self, name: str, facts: object, make: Callable[[], _Plan]) -> _Plan:
+        """Return what `make` returned for these `facts`: a still picture measures no text."""
+        known = self._plans.get(name)
+        if known is None or known[0] != facts:
+            known = self._plans[name] = (facts, make())
+        plan: _Plan = known[1]
+        return plan
 
     def wipe(self) -> None:
         """Take everything off the sheet; what is pressed just now no longer counts."""
@@ -131,7 +174,7 @@ class Sheet(Widget):
         sizes: tuple[int, ...],
         *,
         bold: bool = False,
-        colour: Colour = theme.INK,
+        colour: Role = Role.INK,
         align: tuple[str, str] = ("left", "middle"),
     ) -> "Text":
         """Write a text, whole, in the largest of `sizes` that fits the box.
@@ -151,7 +194,7 @@ class Sheet(Widget):
         found: Fit,
         *,
         bold: bool = False,
-        colour: Colour = theme.INK,
+        colour: Role = Role.INK,
         align: tuple[str, str] = ("left", "middle"),
     ) -> "Text":
         """Write a text that has been fitted already."""
@@ -159,17 +202,10 @@ class Sheet(Widget):
         return widget
 
     def panel(
-        self, box: Box, fill: Colour, *, radius: float = theme.RADIUS, shade: Colour | None = None
+        self, box: Box, fill: Role, *, radius: float = theme.RADIUS, shade: Role | None = None
     ) -> None:
         """Draw a plain card, with a hairline of shadow under it if `shade` is given."""
-        widget = Widget(size=(0, 0), size_hint=(None, None))
-        with widget.canvas:
-            if shade:
-                Color(*shade)
-                rounded(self, box._replace(y=box.y + 3), radius)
-            Color(*fill)
-            rounded(self, box, radius)
-        self.place(widget)
+        self.place(Card(self, box, fill, radius=radius, shade=shade))
 
     def drawing(self, draw: Callable[[], None]) -> None:
         """Draw with Kivy's own instructions."""
@@ -177,6 +213,23 @@ class Sheet(Widget):
         with widget.canvas:
             draw()
         self.place(widget)
+
+
+class Card(Widget):
+    """A plain card; `fill` is what a text on it is read against."""
+
+    def __init__(
+        self, sheet: Sheet, box: Box, fill: Role, *, radius: float, shade: Role | None
+    ) -> None:
+        left, bottom, wide, high = sheet.pixels(box)
+        super().__init__(pos=(left, bottom), size=(wide, high), size_hint=(None, None))
+        self.fill = fill
+        with self.canvas:
+            if shade:
+                sheet.paint(shade)
+                rounded(sheet, box._replace(y=box.y + 3), radius)
+            sheet.paint(fill)
+            rounded(sheet, box, radius)
 
 
 class Text(Widget):
@@ -189,12 +242,13 @@ class Text(Widget):
         found: Fit,
         *,
         bold: bool,
-        colour: Colour,
+        colour: Role,
         align: tuple[str, str],
     ) -> None:
         left, bottom, wide, high = sheet.pixels(box)
         super().__init__(pos=(left, bottom), size=(wide, high), size_hint=(None, None))
         self.lines = found.lines
+        self.colour = colour
         setter = Typesetter(
             text="\n".join(found.lines),
             font_size=sheet.font_px(found.size),
@@ -210,7 +264,7 @@ class Text(Widget):
         )
         self.texture_pos = (round(place[0]), round(place[1]))
         with self.canvas:
-            Color(*colour)
+            sheet.paint(colour)
             Rectangle(texture=setter.texture, pos=self.texture_pos, size=self.texture_size)
 
 

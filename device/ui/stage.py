@@ -9,8 +9,10 @@ from kivy.core.window import Window
 from device.assembly import Kiosk, monotonic_ms
 from device.driver import Driver
 from device.events import Event
+from device.panel import Panel
 from device.ui import fonts
 from device.ui.app import KioskApp
+from device.ui.board import Board
 from device.ui.screen import KioskScreen
 from device.view import View
 
@@ -18,11 +20,13 @@ from device.view import View
 class Stage:
     """Runs the kiosk in Kivy's main loop; other threads enter only through Kivy's clock.
 
-    `watch` is called with every view that is drawn.
+    `watch` is called with every view that is drawn. `panel` is what the configuration says of
+    the screen.
     """
 
-    def __init__(self, kiosk: Kiosk, state: Path) -> None:
+    def __init__(self, kiosk: Kiosk, state: Path, panel: Panel | None = None) -> None:
         self._kiosk = kiosk
+        self._panel = panel or Panel()
         self._faces = fonts.simplified_chinese(state / "fonts")
         self._driver: Driver | None = None
         self.screen: KioskScreen | None = None
@@ -33,7 +37,11 @@ class Stage:
     def run(self) -> None:
         """Show until stopped."""
         Window.bind(on_flip=self._drawn)
-        self.app.run()
+        try:
+            self.app.run()
+        finally:
+            if self.screen is not None:
+                self.screen.gallery.close()
 
     @property
     def driver(self) -> Driver | None:
@@ -41,10 +49,14 @@ class Stage:
         return self._driver
 
     def _make(self) -> KioskScreen:
-        self.screen = KioskScreen(self._faces, monotonic_ms, self._emit)
+        self.screen = KioskScreen(self._faces, monotonic_ms, self._emit, self._panel)
         return self.screen
 
-    def _ready(self, screen: KioskScreen) -> None:
+    def _ready(self, _: Board) -> None:
+        screen = self.screen
+        if screen is None:
+            return
+
         def draw(view: View) -> None:
             screen.draw(view)
             self.watch(view)

@@ -19,8 +19,21 @@ class Type(NamedTuple):
 
 _NOT_FIRST = "，。、；：？！）】》」』〉〕”’…—·～,.;:?!)]}%℃"
 _NOT_LAST = "（【《「『〈〔“‘([{"
+_LATIN = r"[0-9A-Za-zÀ-ɏ@#&+/_'-]+"
+_WORDS = (
+    "自然资源|营业执照|工作人员|"
+    "不动产|公积金|身份证|许可证|出入境|评价器|入网台|服务器|流水号|"
+    "综合|受理|窗口|服务|中心|大厅|政务|登记|企业|社保|医保|税务|公安|户籍|车辆|婚姻|民政|"
+    "工程|建设|审批|许可|经营|食品|药品|卫生|教育|人才|就业|养老|退休|残疾|住房|保障|规划|"
+    "市场|监管|交通|运输|农业|环境|质量|商事|投资|项目|咨询|取件|出件|收费|帮办|代办|自助|"
+    "专区|延时|证明|变更|注销|设立|备案|申请|办理|业务|事项|系统|"
+    "电脑|页面|选择|输入|数字|核对|端口|线缆|检查|是否|证书|名称"
+)
+"""Words that hall names and notices are made of; a line does not end inside one."""
 _UNIT = re.compile(
-    rf"[{re.escape(_NOT_LAST)}]*(?:[0-9A-Za-zÀ-ɏ@#&+/_'-]+|\S)[{re.escape(_NOT_FIRST)}]*|\s+"
+    rf"[{re.escape(_NOT_LAST)}]*"
+    rf"(?:第?{_LATIN}(?:[号楼层室]*窗口|号)|{_LATIN}|{_WORDS}|\S)"
+    rf"[{re.escape(_NOT_FIRST)}]*|\s+"
 )
 _GROUPED = re.compile(r"[0-9A-Za-z]{8,}")
 
@@ -99,7 +112,9 @@ def _even(
     text: str, width: float, lines: tuple[str, ...], measure: Callable[[str], float]
 ) -> tuple[str, ...]:
     """Return as many lines, but the narrowest: no single sign is left on the last one."""
-    low, high = width / 2, width
+    # Not so narrow that a word falls apart that has room on a line.
+    low = max(width / 2, *(measure(unit) for unit in _units(text, width, measure)))
+    high = width
     for _ in range(6):
         middle = (low + high) / 2
         narrower = wrap(text, middle, measure)

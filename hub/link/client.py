@@ -3,14 +3,17 @@
 Nothing here is relied on for delivery: what must arrive is said again until its receipt.
 """
 
+import contextlib
 import logging
 import random
+import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -26,6 +29,8 @@ Receive = Callable[[str, Leaf, bytes, bool], None]
 """Called with device, leaf, payload and whether the broker had retained it."""
 
 BACKOFF_CAP_S = 15.0
+LOOK_MS = 1_000
+"""How often the keep-alive is looked at, at least."""
 
 
 class HubLink:
@@ -57,6 +62,9 @@ class HubLink:
         self._up = False
         self._told = ""
         self._thread = threading.Thread(target=self._run, name="hub-link", daemon=True)
+        self._bell, self._rope = socket.socketpair()
+        for end in (self._bell, self._rope):
+            end.setblocking(False)
 
     @property
     def up(self) -> bool:
@@ -75,6 +83,8 @@ class HubLink:
             client.disconnect()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+        self._rope.close()
+        self._bell.close()
 
     def publish(
         self, device: str, leaf: Leaf, payload: bytes, *, retain: bool = False, qos: int = 1
@@ -83,6 +93,7 @@ class HubLink:
         client = self._client
         if client is not None and self._up:
             client.publish(topics.topic(self._hall, device, leaf), payload, qos=qos, retain=retain)
+            self._ring()
 
     def _run(self) -> None:
         failures = 0
@@ -92,7 +103,7 @@ class HubLink:
                 client.connect(*self._address, keepalive=20)
                 if self._stop.is_set():
                     return
-                client.loop_forever()
+                self._serve(client)
                 if not self._up:
                     self._tell("closed-the-door", "certificate revoked or expired?")
             except OSError as error:
@@ -104,6 +115,32 @@ class HubLink:
             self._stop.wait(
                 self._rng.uniform(0, min(BACKOFF_CAP_S, 0.2 * 1.5 ** min(failures, 30)))
             )
+
+    def _serve(self, client: Client) -> None:
+        """Read and write until the connection ends, all in this thread.
+
+        paho's own loop lets whoever publishes write to the socket as well, and a TLS socket does
+        not survive two threads at once ("bad record mac").
+        """
+        rc = MQTTErrorCode.MQTT_ERR_SUCCESS
+        poll = select.poll()  # a hub may have more files open than `select` can name
+        poll.register(self._bell, select.POLLIN)
+        while rc == MQTTErrorCode.MQTT_ERR_SUCCESS and (sock := client.socket()) is not None:
+            decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+            poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
+            ready = dict(poll.poll(0 if decrypted else LOOK_MS))
+            if self._bell.fileno() in ready:
+                self._bell.recv(4096)
+            if client.want_write():
+                client.loop_write()
+            if decrypted or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
+                client.loop_read()
+            rc = client.loop_misc()
+
+    def _ring(self, *_: object) -> None:
+        """Wake the thread that writes."""
+        with contextlib.suppress(OSError):  # it is ringing already, or the link has ended
+            self._rope.send(b".")
 
     def _tell(self, problem: str, why: object) -> None:
         """Log why there is no connection: once, until there was one or another reason."""
@@ -123,6 +160,7 @@ class HubLink:
         client.max_inflight_messages_set(1000)
         client.max_queued_messages_set(20_000)
         client.on_socket_open = _no_delay
+        client.on_socket_register_write = self._ring  # without it, `publish` would write at once
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         return client

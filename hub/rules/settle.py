@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from protocol.catalogue import load
 from protocol.errors import CatalogueError
-from protocol.messages import AnyOutcome, Expired, Rated
+from protocol.messages import AnyOutcome, Expired, Invitation, Rated
 
 GRACE_MS = 1_000
 """How much later than its time a tap may be measured: the kiosk reads its clock once a frame."""
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     KNOWN = "known"
     FOREIGN = "foreign"
     CLOSED = "closed"
+    SHOWN_OTHERWISE = "shown_otherwise"
     LATE = "late"
     UNKNOWN_REASON = "unknown_reason"
     RATED_BEFORE = "rated_before"
@@ -36,13 +37,13 @@ class Ruling(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """What the hub knows of the invitation that the outcome names.
+    """What the hub knows of the invitation that the outcome names, and that it issued.
 
     `held`: these very bytes stand in the ledger, so that they are no news.
     """
 
     device: str
-    ttl_ms: int
+    invitation: Invitation
     outcome_id: str | None
     case_rated: bool
     held: bool = False
@@ -53,6 +54,11 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
 
     What counted is known when the same bytes come again; all else for it is refused.
 
+    What was answered to another wording than the hub's never counts: somebody on the way has
+    altered it, and the citizen meant something else. An outcome that does not say what was
+    asked comes from a kiosk older than that field, and counts as before, until version 2 of the
+    messages; a newer one signs it, so that nobody on the way can leave it out.
+
     A refused rating never counts, but its device will not answer for that invitation a second
     time, so the hub closes it: as expired if it came late, else as withdrawn.
     """
@@ -60,12 +66,14 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
         return Ruling(Verdict.FOREIGN)
     if standing.outcome_id is not None:
         return Ruling(Verdict.KNOWN if standing.held else Verdict.CLOSED)
+    if outcome.asked is not None and outcome.asked != standing.invitation:
+        return Ruling(Verdict.SHOWN_OTHERWISE, "withdrawn")
     if not isinstance(outcome, Rated):
         ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
         return Ruling(Verdict.COUNTS, ends)
     if standing.case_rated:
         return Ruling(Verdict.RATED_BEFORE, "withdrawn")
-    if outcome.elapsed_ms > standing.ttl_ms + GRACE_MS:
+    if outcome.elapsed_ms > standing.invitation.ttl_ms + GRACE_MS:
         return Ruling(Verdict.LATE, "expired")
     try:
         listed = load(outcome.catalogue).has(outcome.level, outcome.reasons)

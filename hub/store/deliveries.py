@@ -3,6 +3,10 @@
 Of one serial only one delivery may be under way, first in, first out: a service record is
 queued before its rating can be (a rating without its service record is refused; domain page,
 3). What has been set aside holds up nobody but its own rating.
+
+A service record that the city has comes back to waiting when its case is registered again
+(task "check": it is sent as an update if the city would see a difference), and any record when
+somebody asks for it to be sent again ("again"). Until then its task is "first".
 """
 
 from typing import Literal
@@ -12,19 +16,23 @@ from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.case import Case
-from hub.store import cases
+from hub.store import cases, ledger
 from hub.store.vault import Vault
 from protocol.messages import Invitation
 
 Kind = Literal["service", "rating"]
 State = Literal["waiting", "accepted", "set_aside"]
+Task = Literal["first", "check", "again"]
+
+UNSURE = "上级平台对更正答“已存在”，可能没有采纳，请与平台核对"
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
     """One record on its way; `attempts` counts those that failed.
 
     `service_state` is the state of the service record that a rating belongs to (for a service
-    record its own), None if there is no such record.
+    record its own), None if there is no such record. `version` rises whenever the case is
+    registered again. `sent` is the digest of what the city has of it; empty: not known.
     """
 
     id: int
@@ -34,6 +42,9 @@ class Delivery(Struct, frozen=True, kw_only=True):
     position: int | None
     attempts: int
     service_state: State | None
+    version: int = 1
+    task: Task = "first"
+    sent: bytes = b""
 
 
 class Parcel(Struct, frozen=True, kw_only=True):
@@ -68,10 +79,13 @@ _IN_TURN = """
 
 _DUE = f"""
     SELECT d.id, d.serial, d.service_number, d.kind, d.position, d.attempts,
-        (SELECT s.state FROM deliveries AS s
+        (SELECT CASE WHEN r.task <> 'first' THEN 'accepted' ELSE s.state END
+            FROM deliveries AS s LEFT JOIN repeats AS r ON r.delivery = s.id
             WHERE s.serial = d.serial AND s.service_number = d.service_number
-                AND s.kind = 'service')
+                AND s.kind = 'service'),
+        coalesce(repeats.version, 1), coalesce(repeats.task, 'first'), coalesce(sent.digest, x'')
     FROM deliveries AS d
+    LEFT JOIN repeats ON repeats.delivery = d.id LEFT JOIN sent ON sent.delivery = d.id
     WHERE d.next_at <= ? AND {_IN_TURN}
     ORDER BY d.next_at, d.id LIMIT ?
 """  # noqa: S608 - made of constants
@@ -85,7 +99,7 @@ _NEXT = f"""
 
 _AGAIN = """
     UPDATE deliveries
-    SET state = 'waiting', attempts = 0, next_at = ?, reason = '', settled_at = NULL
+    SET state = 'waiting', attempts = 0, next_at = ?, reason = ''
     WHERE state = 'set_aside'
 """
 
@@ -112,6 +126,9 @@ def due(db: Database, now: int, limit: int) -> list[Delivery]:
             position=row[4],
             attempts=row[5],
             service_state=row[6],
+            version=row[7],
+            task=row[8],
+            sent=bytes(row[9]) if any(row[9]) else b"",
         )
         for row in db.execute(_DUE, (now, limit)).fetchall()
     ]
@@ -126,7 +143,7 @@ def next_at(db: Database, now: int) -> int | None:
 def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
     """Return what a delivery carries, or None if its case or ledger entry is not there.
 
-    Raises `VaultError` (another key).
+    Also None where the citizen has been erased. Raises `VaultError` (another key).
     """
     case = cases.get(db, vault, delivery.serial, delivery.service_number)
     if case is None or delivery.kind == "service":
@@ -139,7 +156,7 @@ def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
         """,
         (delivery.position,),
     ).fetchone()
-    if row is None:
+    if row is None or not row[1]:
         return None
     return Parcel(
         case=case,
@@ -150,15 +167,102 @@ def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
     )
 
 
-def accepted(db: Database, delivery_id: int, now: int) -> None:
-    """Note the city's word that it has this record."""
+class Delivered(Struct, frozen=True, kw_only=True):
+    """What the ledger says of a record that the city has; `of`: the position of a rating."""
+
+    serial: str
+    service_number: int
+    kind: Kind
+    of: int | None
+    answer: Literal["accepted", "exists"]
+
+
+def accepted(
+    db: Database,
+    delivery_id: int,
+    now: int,
+    answer: Literal["accepted", "exists"] = "accepted",
+    *,
+    version: int | None = None,
+    digest: bytes = b"",
+) -> None:
+    """Note the city's word that it has this record, in the ledger too unless it stands there.
+
+    `version` is that which was sent, `digest` by what its content is known. If the case was
+    registered again meanwhile, or if it is not sure which version the city has, it stays
+    waiting, to be checked. "Exists" for an update leaves a doubt, and says so.
+    """
+    row = db.execute(
+        """
+        SELECT d.serial, d.service_number, d.kind, d.position, d.settled_at,
+            coalesce(r.version, 1), coalesce(r.task, 'first')
+        FROM deliveries AS d LEFT JOIN repeats AS r ON r.delivery = d.id
+        WHERE d.id = ? AND d.state = 'waiting'
+        """,
+        (delivery_id,),
+    ).fetchone()
+    if row is None:
+        return
+    kind, settled_at, current, task = row[2], row[4], int(row[5]), row[6]
+    exists = answer == "exists"
+    unknown = kind == "service" and exists and task == "first" and current > 1
+    updated = task == "check" or (task == "again" and _differs(db, delivery_id, digest))
+    if kind == "service" and digest:
+        known = bytes(len(digest)) if unknown else digest
+        db.execute("INSERT OR REPLACE INTO sent VALUES (?, ?)", (delivery_id, known))
+    if unknown or (kind == "service" and version not in (None, current)):
+        db.execute(
+            """
+            UPDATE deliveries SET attempts = 0, next_at = ?, reason = '', settled_at = ?
+            WHERE id = ?
+            """,
+            (now, now, delivery_id),
+        )
+        db.execute("UPDATE repeats SET task = 'check' WHERE delivery = ?", (delivery_id,))
+    else:
+        known_since = settled_at if task == "again" and not updated else None
+        doubt = UNSURE if exists and updated else ""
+        _settle(db, delivery_id, doubt, now if known_since is None else known_since)
+    if task == "first" or updated:
+        said = Delivered(serial=row[0], service_number=row[1], kind=kind, of=row[3], answer=answer)
+        entry = ledger.Entry(
+            kind="delivered",
+            recorded_at=now,
+            device="",
+            invitation="",
+            body=msgspec.json.encode(said),
+        )
+        ledger.append(db, entry)
+
+
+def _differs(db: Database, delivery_id: int, digest: bytes) -> bool:
+    row = db.execute("SELECT digest FROM sent WHERE delivery = ?", (delivery_id,)).fetchone()
+    return row is not None and any(row[0]) and bytes(row[0]) != digest
+
+
+def left(db: Database, delivery_id: int, version: int, reason: str, now: int) -> None:
+    """Leave with the city what it has; `reason` is what it has not been told, or nothing."""
+    row = db.execute(
+        """
+        SELECT d.settled_at, r.version FROM deliveries AS d
+        JOIN repeats AS r ON r.delivery = d.id WHERE d.id = ? AND d.state = 'waiting'
+        """,
+        (delivery_id,),
+    ).fetchone()
+    if row is not None and row[1] == version:
+        _settle(db, delivery_id, reason, now if row[0] is None else row[0])
+
+
+def _settle(db: Database, delivery_id: int, reason: str, at: int) -> None:
     db.execute(
         """
-        UPDATE deliveries SET state = 'accepted', reason = '', settled_at = ?
-        WHERE id = ? AND state = 'waiting'
+        UPDATE deliveries SET state = 'accepted', attempts = 0, reason = ?, settled_at = ?
+        WHERE id = ?
         """,
-        (now, delivery_id),
+        (reason, at, delivery_id),
     )
+    # The task stays "check": the city has the record, whatever is asked of it next.
+    db.execute("UPDATE repeats SET task = 'check' WHERE delivery = ?", (delivery_id,))
 
 
 def retry(db: Database, delivery_id: int, at: int, reason: str) -> None:
@@ -172,8 +276,19 @@ def retry(db: Database, delivery_id: int, at: int, reason: str) -> None:
     )
 
 
-def set_aside(db: Database, delivery_id: int, reason: str, now: int) -> None:
-    """Take a record out of the way, with the reason; a service record takes its rating along."""
+def set_aside(
+    db: Database, delivery_id: int, reason: str, now: int, *, version: int | None = None
+) -> None:
+    """Take a record out of the way, with the reason; a service record takes its rating along.
+
+    Not if the case was registered again since that `version`: then it is tried anew. Nor does
+    an update that was refused take a rating along: the city has its service record.
+    """
+    row = db.execute("SELECT version, task FROM repeats WHERE delivery = ?", (delivery_id,))
+    current, task = row.fetchone() or (1, "first")
+    if version not in (None, current):
+        retry(db, delivery_id, now, reason)
+        return
     db.execute(
         """
         UPDATE deliveries SET state = 'set_aside', reason = ?, settled_at = ?
@@ -181,6 +296,8 @@ def set_aside(db: Database, delivery_id: int, reason: str, now: int) -> None:
         """,
         (reason, now, delivery_id),
     )
+    if task != "first":
+        return
     db.execute(
         """
         UPDATE deliveries SET state = 'set_aside', reason = ?, settled_at = ?
@@ -199,44 +316,39 @@ def with_its_service(reason: str) -> str:
 
 
 def again(db: Database, serial: str, service_number: int, now: int) -> int:
-    """Let what was set aside for one service try again, once its cause has been put right.
+    """Take note that a case was registered again: what was set aside for it tries again.
 
-    A service record and its rating go back together. Returns how many records that were.
+    A service record and its rating go back together; a service record that the city has waits
+    to be checked. Returns how many records had been set aside.
     """
-    return db.execute(
-        f"{_AGAIN} AND serial = ? AND service_number = ?", (now, serial, service_number)
-    ).rowcount
-
-
-def all_again(db: Database, now: int) -> int:
-    """Let everything that was set aside try again; returns how many records that were."""
-    return db.execute(_AGAIN, (now,)).rowcount
-
-
-class Waiting(Struct, frozen=True, kw_only=True):
-    """A record that the city has not, for whoever has to see to it. Times: ms since 1970."""
-
-    serial: str
-    service_number: int
-    kind: Kind
-    state: State
-    attempts: int
-    reason: str
-    queued_at: int
-
-
-def not_there_yet(db: Database, state: State, limit: int) -> list[Waiting]:
-    """Return the records in a state, those that have been in it longest first."""
-    rows = db.execute(
+    of = (serial, service_number)
+    # Not where this very registration has queued it.
+    db.execute(
         """
-        SELECT serial, service_number, kind, state, attempts, reason, queued_at FROM deliveries
-        WHERE state = ? ORDER BY id LIMIT ?
+        INSERT INTO repeats (delivery, version, task, asked_at)
+        SELECT id, 2, CASE state WHEN 'accepted' THEN 'check' ELSE 'first' END, ?1
+        FROM deliveries
+        WHERE serial = ?2 AND service_number = ?3 AND kind = 'service' AND queued_at <> ?1
+        ON CONFLICT (delivery) DO UPDATE SET version = version + 1, asked_at = excluded.asked_at
         """,
-        (state, limit),
+        (now, *of),
     )
-    return [
-        Waiting(**dict(zip(Waiting.__struct_fields__, row, strict=True))) for row in rows.fetchall()
-    ]
+    db.execute(
+        """
+        UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = ?1, reason = ''
+        WHERE serial = ?2 AND service_number = ?3 AND kind = 'service' AND state = 'accepted'
+            AND queued_at <> ?1
+        """,
+        (now, *of),
+    )
+    return retry_set_aside(db, now, of)
+
+
+def retry_set_aside(db: Database, now: int, of: tuple[str, int] | None = None) -> int:
+    """Let what was set aside try again, all or of one service; returns how many that were."""
+    if of is None:
+        return db.execute(_AGAIN, (now,)).rowcount
+    return db.execute(f"{_AGAIN} AND serial = ? AND service_number = ?", (now, *of)).rowcount
 
 
 def counts(db: Database) -> Counts:

@@ -1,15 +1,32 @@
 """The append-only record (台账): the very bytes that were signed, in the order of commit."""
 
+import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 from sqlite_utils import Database
 
-Kind = Literal["invited", "rated", "expired", "withdrawn"]
+Kind = Literal[
+    "invited",
+    "rated",
+    "expired",
+    "withdrawn",
+    "paired",
+    "unpaired",
+    "signed_on",
+    "signed_off",
+    "delivered",
+    "settings",
+    "erased",
+]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry; `body` is a device's JWS, or JSON where the hub itself speaks."""
+    """One entry; `body` is a device's JWS, or JSON where the hub itself speaks.
+
+    `device` and `invitation` are empty where an entry is not about one.
+    """
 
     kind: Kind
     recorded_at: int
@@ -18,6 +35,101 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     seq: int | None = None
     body: bytes
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as it is hashed, at `position` (from 1); `at`: ms since 1970.
+
+    `digest` is the SHA-256 of its body in hex: the body may be erased one day, the line stays.
+    """
+
+    position: int
+    kind: str
+    at: int
+    device: str
+    invitation: str
+    outcome: str | None
+    seq: int | None
+    digest: str
+
+
+class Recorded(Line, frozen=True, kw_only=True):
+    """An entry as it stands in the ledger; `body` None: erased."""
+
+    body: str | None
+
+
+def line(entry: Line) -> bytes:
+    """Return the JSON by which an entry is hashed and exported, one line, always the same."""
+    return msgspec.json.encode(Line(**{name: getattr(entry, name) for name in _FIELDS}))
+
+
+def digest(body: bytes) -> str:
+    """Return by what a body is known in its line."""
+    return hashlib.sha256(body).hexdigest()
+
+
+_FIELDS = Line.__struct_fields__
+
+
+def entries(db: Database, after: int = 0, limit: int = -1) -> Iterator[Recorded]:
+    """Return the entries behind position `after`, in order; at most `limit` of them."""
+    rows = db.conn.execute(
+        """
+        SELECT l.position, kind, recorded_at, device, invitation, outcome, seq, body, e.digest
+        FROM ledger AS l LEFT JOIN erasures AS e ON e.position = l.position AND body = x''
+        WHERE l.position > ? ORDER BY l.position LIMIT ?
+        """,
+        (after, limit),
+    )
+    for *fields, body, erased in rows:
+        known = digest(bytes(body)) if erased is None else bytes(erased).hex()
+        # Whoever puts bytes there that are no text has not put them there through `append`.
+        text = bytes(body).decode(errors="replace") if erased is None else None
+        named = dict(zip(_FIELDS, (*fields, known), strict=True))
+        yield Recorded(**named, body=text)
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger says of an erasure: of which entries, by whom, by which rule."""
+
+    positions: tuple[int, ...]
+    by: str
+    why: str
+
+
+def erase(db: Database, positions: Sequence[int], *, by: str, why: str, now: int) -> int:
+    """Erase the bodies of entries for good; the ledger says so first. Returns its position."""
+    said = Erased(positions=tuple(positions), by=by, why=why)
+    entry = append(
+        db,
+        Entry(
+            kind="erased",
+            recorded_at=now,
+            device="",
+            invitation="",
+            body=msgspec.json.encode(said),
+        ),
+    )
+    for position in said.positions:
+        row = db.conn.execute("SELECT body FROM ledger WHERE position = ?", (position,)).fetchone()
+        known = hashlib.sha256(bytes(row[0])).digest()
+        db.conn.execute("INSERT INTO erasures VALUES (?, ?, ?)", (position, known, entry))
+        db.conn.execute("UPDATE ledger SET body = x'' WHERE position = ?", (position,))
+    return entry
+
+
+def of_outcome(db: Database, outcome: str) -> Recorded | None:
+    """Return the entry by which an outcome (its id) was entered, or None."""
+    row = db.conn.execute(
+        "SELECT position FROM ledger WHERE outcome = ? ORDER BY position LIMIT 1", (outcome,)
+    ).fetchone()
+    return None if row is None else next(entries(db, int(row[0]) - 1, 1), None)
+
+
+def size(db: Database) -> int:
+    """Return how many entries there are: the highest position, for there are no gaps."""
+    return int(db.conn.execute("SELECT coalesce(max(position), 0) FROM ledger").fetchone()[0])
 
 
 def append(db: Database, entry: Entry) -> int:
@@ -37,7 +149,11 @@ def append(db: Database, entry: Entry) -> int:
 def holds(db: Database, device: str, seq: int, body: bytes) -> bool:
     """Whether these very bytes stand in the ledger under this number of this device."""
     row = db.conn.execute(
-        "SELECT 1 FROM ledger WHERE device = ? AND seq = ? AND body = ?", (device, seq, body)
+        """
+        SELECT 1 FROM ledger AS l LEFT JOIN erasures AS e ON e.position = l.position
+        WHERE l.device = ? AND l.seq = ? AND (l.body = ? OR e.digest = ?)
+        """,
+        (device, seq, body, hashlib.sha256(body).digest()),
     ).fetchone()
     return row is not None
 

@@ -109,21 +109,35 @@ class Writer:
                 return group, False
         return group, True
 
+    def _run_jobs(
+        self,
+        group: list[tuple[Job[Any], Future[Any]]],
+        done: list[tuple[Future[Any], Any, BaseException | None]],
+    ) -> None:
+        for job, future in group:
+            try:
+                with self._db.atomic():
+                    result = job(self._db)
+                done.append((future, result, None))
+            except Exception as error:
+                done.append((future, None, error))
+                if not self._db.conn.in_transaction:
+                    raise  # SQLite itself undid the whole group (a full disk)
+
     def _commit(self, group: list[tuple[Job[Any], Future[Any]]]) -> None:
         # Who asked may have gone away meanwhile; a future once running cannot be cancelled.
         group = [(job, future) for job, future in group if future.set_running_or_notify_cancel()]
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            with self._db.atomic():
-                for job, future in group:
-                    try:
-                        with self._db.atomic():
-                            result = job(self._db)
-                        done.append((future, result, None))
-                    except Exception as error:
-                        done.append((future, None, error))
-                        if not self._db.conn.in_transaction:
-                            raise  # SQLite itself undid the whole group (a full disk)
+            # At once for writing: a group that reads first and finds, when it comes to write, that
+            # a command has written meanwhile, could only fail.
+            self._db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                self._run_jobs(group, done)
+                self._db.conn.execute("COMMIT")
+            except BaseException:
+                self._db.rollback()
+                raise
         except Exception as failure:  # noqa: BLE001 - the commit failed: nobody gets a success
             done = [(future, None, failure) for _, future in group]
         for future, result, problem in done:

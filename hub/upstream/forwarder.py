@@ -6,30 +6,44 @@ it is probed with one record at a time, ever more rarely.
 """
 
 import asyncio
+import contextlib
 import logging
 import random as randomness
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
-from hub.store import deliveries
+from hub.store import deliveries, exchanges
 from hub.store.database import connect
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault, VaultError
 from hub.store.writer import Busy, Job, Stopped, Writer
-from hub.upstream.dialects import Accepted, Answer, Dialect, Refused, Unavailable
+from hub.upstream.dialects import (
+    AlreadyExists,
+    Answer,
+    Dialect,
+    Exchange,
+    Refused,
+    Unavailable,
+)
 from hub.upstream.records import Record, rating_record, service_record, without_citizen
 from protocol.errors import ProtocolError
 from protocol.messages import Rated
 
-Event = Literal["accepted", "exists", "set_aside", "retry"]
+Event = Literal["accepted", "exists", "set_aside", "retry", "left"]
 
 INCOMPLETE = "差评缺少原因和文字"
 ALTERED = "台账中的签名核验不通过，疑被改动，请核查"
+NOT_TOLD = "平台不收更正，更正后的办件没有报送"
+ERASED = "公民信息已按规定删除，不能再报"
 AWAY_AFTER = 3
+TRIM_EACH_MS = 60_000
+TRIM_EACH = 1_000
+"""The journal is trimmed after this time, or so many exchanges if that is sooner."""
 _LONGEST_WAIT_MS = 60_000
 
 _log = logging.getLogger(__name__)
@@ -41,6 +55,15 @@ class Unsendable(Struct, frozen=True):
     reason: str
 
 
+class Left(Struct, frozen=True):
+    """A record that is left with the city as it is there; what the city has not been told."""
+
+    reason: str
+
+
+Outcome = Answer | Unsendable | Left
+
+
 def backoff(random: randomness.Random, base_ms: int, cap_ms: int, n: int) -> int:
     """Return how many ms to wait after failure `n`: uniform(0, min(cap, base * 1.5**n))."""
     return int(random.uniform(0, min(cap_ms, base_ms * 1.5 ** min(n, 100))))
@@ -50,7 +73,8 @@ class Forwarder:
     """Sends up to `parallel` cases at once; `now` gives ms since 1970.
 
     `verify(device, jws)` returns the rating that a device signed, or raises `ProtocolError`:
-    nothing leaves the ledger for the city on the database's word alone.
+    nothing leaves the ledger for the city on the database's word alone. What is said with the
+    city is kept (`store.exchanges`), in the same commit as what came of it.
 
     Start and stop it in the loop it is to run in; `stop` closes the dialect. Each failed
     attempt puts its record back by `backoff`; `AWAY_AFTER` failures in a row, whichever
@@ -94,6 +118,8 @@ class Forwarder:
         self._failures = 0
         self._away = False
         self._probe_at = 0
+        self._trim_at = 0
+        self._untrimmed = 0
 
     def start(self) -> None:
         """Begin, in the running loop."""
@@ -137,6 +163,7 @@ class Forwarder:
     async def _run(self, db: Database) -> None:
         while not self._stopping:
             self._wake.clear()
+            self._trim()
             try:
                 wait_ms = self._launch(db)
             except Exception as error:  # noqa: BLE001 - the store is busy or broken: look again
@@ -167,43 +194,88 @@ class Forwarder:
         return _LONGEST_WAIT_MS if at is None or not room else at - now
 
     async def _deliver(self, db: Database, delivery: Delivery, *, probing: bool) -> None:
+        lines: list[exchanges.Line] = []
         try:
-            answer = await self._attempt(db, delivery)
+            answer, digest = await self._attempt(db, delivery, lines)
             try:
-                event = await self._note(delivery, answer)
+                event = await self._note(delivery, answer, digest, lines)
             except Stopped:
                 return  # sent again after the next start; the city will know it
             except Exception as error:  # noqa: BLE001 - the commit failed: nothing is noted
                 answer, event = Unavailable(f"结果未能保存（{type(error).__name__}）"), "retry"
             if isinstance(answer, Unavailable):
                 self._failed(answer.reason, probing=probing)
-            elif not isinstance(answer, Unsendable):
+            elif not isinstance(answer, Unsendable | Left):
                 self._answered()
             self._on_event(event, delivery)
         finally:
             del self._under_way[delivery.serial]
             self._wake.set()
 
-    async def _attempt(self, db: Database, delivery: Delivery) -> Answer | Unsendable:
+    async def _attempt(
+        self, db: Database, delivery: Delivery, lines: list[exchanges.Line]
+    ) -> tuple[Outcome, bytes]:
+        """Return what became of a record, and by what its content is known."""
+        digest = b""
         try:
             record = self._record(db, delivery)
-            if isinstance(record, Unsendable):
-                return record
-            answer = await self._dialect.send(delivery.kind, record)
+            if isinstance(record, Unsendable | Left):
+                return record, digest
+            kind: Literal["service", "rating", "update"] = delivery.kind
+            if delivery.kind == "service":
+                digest = self._vault.digest("service record", msgspec.json.encode(record).decode())
+                how = self._how(delivery, digest)
+                if isinstance(how, Left):
+                    return how, digest
+                kind = how
+            answer = await self._dialect.send(
+                kind, record, keep=lambda each: lines.append(self._line(delivery, each))
+            )
         except VaultError as error:
-            return Unavailable(str(error))
+            return Unavailable(str(error)), digest
         except Exception as error:  # noqa: BLE001 - one record must not stop the others
-            return Unavailable(f"程序错误（{type(error).__name__}）")
+            return Unavailable(f"程序错误（{type(error).__name__}）"), digest
         if isinstance(answer, Refused):
-            return Refused(without_citizen(answer.reason, record))
-        return answer
+            return Refused(without_citizen(answer.reason, record)), digest
+        return answer, digest
 
-    def _record(self, db: Database, delivery: Delivery) -> Record | Unsendable:
+    def _how(self, delivery: Delivery, digest: bytes) -> Literal["service", "update"] | Left:
+        """Say how a service record goes whose case the city may have in another version."""
+        if delivery.task == "first":
+            return "service"
+        if delivery.sent == digest:
+            return "service" if delivery.task == "again" else Left("")
+        if delivery.task == "again" and not delivery.sent:
+            return "service"
+        return Left(NOT_TOLD) if self._dialect.updates == "none" else "update"
+
+    def _line(self, delivery: Delivery, each: Exchange) -> exchanges.Line:
+        now = self._now()
+        # An answer by whoever stands before the city says nothing of the city's clock.
+        told = each.date is not None and each.verdict != "unavailable"
+        return exchanges.Line(
+            at=now,
+            serial=delivery.serial,
+            service_number=delivery.service_number,
+            purpose=each.purpose,
+            address=each.address,
+            sent=each.sent,
+            status=each.status,
+            received=each.received,
+            took_ms=each.took_ms,
+            skew_ms=each.date - (now - each.took_ms // 2) if told and each.date else None,
+            verdict=each.verdict,
+            reason=each.reason,
+        )
+
+    def _record(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
         if delivery.kind == "rating" and delivery.service_state != "accepted":
             return Unsendable(deliveries.with_its_service(""))
         parcel = deliveries.load(db, self._vault, delivery)
         if parcel is None:
-            return Unsendable("找不到对应的办件或评价")
+            return (
+                Unsendable("找不到对应的办件或评价") if delivery.task == "first" else Left(ERASED)
+            )
         if parcel.invitation is None:
             return service_record(parcel.case, data_source=self._data_source)
         try:
@@ -221,28 +293,52 @@ class Forwarder:
             data_source=self._data_source,
         )
 
-    async def _note(self, delivery: Delivery, answer: Answer | Unsendable) -> Event:
-        """Commit what became of a record; when this returns it is on disk."""
-        now = self._now()
-        job: Job[None]
-        if isinstance(answer, Unavailable):
-            at = now + backoff(self._random, self._base_ms, self._cap_ms, delivery.attempts)
-            reason = answer.reason
-            job = lambda db: deliveries.retry(db, delivery.id, at, reason)  # noqa: E731
-            event: Event = "retry"
-            _log.debug("delivery=retry id=%d kind=%s", delivery.id, delivery.kind)
-        elif isinstance(answer, Refused | Unsendable):
-            reason = answer.reason
-            job = lambda db: deliveries.set_aside(db, delivery.id, reason, now)  # noqa: E731
-            event = "set_aside"
-        else:
-            job = lambda db: deliveries.accepted(db, delivery.id, now)  # noqa: E731
-            event = "accepted" if isinstance(answer, Accepted) else "exists"
-        await self._commit(job)
+    async def _note(
+        self, delivery: Delivery, answer: Outcome, digest: bytes, lines: list[exchanges.Line]
+    ) -> Event:
+        """Commit what became of a record, with what was said; then it is on disk."""
+        job, event = self._job(delivery, answer, digest)
+
+        def outcome_and_journal(db: Database) -> None:
+            job(db)
+            exchanges.note(db, lines)
+
+        await self._commit(outcome_and_journal)
+        self._untrimmed += len(lines)
         if event == "set_aside":
             # Without the reason: the city's words are kept in the store, not in logs.
             _log.warning("delivery=set_aside id=%d kind=%s", delivery.id, delivery.kind)
         return event
+
+    def _job(self, delivery: Delivery, answer: Outcome, digest: bytes) -> tuple[Job[None], Event]:
+        now, each, version = self._now(), delivery.id, delivery.version
+        if isinstance(answer, Unavailable):
+            at = now + backoff(self._random, self._base_ms, self._cap_ms, delivery.attempts)
+            reason = answer.reason
+            _log.debug("delivery=retry id=%d kind=%s", each, delivery.kind)
+            return lambda db: deliveries.retry(db, each, at, reason), "retry"
+        if isinstance(answer, Left):
+            reason = answer.reason
+            return lambda db: deliveries.left(db, each, version, reason, now), "left"
+        if isinstance(answer, Refused | Unsendable):
+            reason = answer.reason
+            return lambda db: deliveries.set_aside(
+                db, each, reason, now, version=version
+            ), "set_aside"
+        word: Literal["accepted", "exists"] = (
+            "exists" if isinstance(answer, AlreadyExists) else "accepted"
+        )
+        return lambda db: deliveries.accepted(
+            db, each, now, word, version=version, digest=digest
+        ), word
+
+    def _trim(self) -> None:
+        now = self._now()
+        if self._untrimmed < TRIM_EACH and self._trim_at - TRIM_EACH_MS <= now < self._trim_at:
+            return
+        self._trim_at, self._untrimmed = now + TRIM_EACH_MS, 0
+        with contextlib.suppress(Busy, Stopped):
+            self._writer.submit(lambda db: exchanges.trim(db, now))
 
     async def _commit(self, job: Job[Any]) -> None:
         while True:

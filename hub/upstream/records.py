@@ -6,6 +6,7 @@ only in a finished case (status 3), the three `handleUser…` fields only where 
 every other field always stands, empty (`""`) where nothing is known.
 """
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 from hub.rules.case import Case
@@ -17,6 +18,15 @@ Record = dict[str, str]
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+KEYS = ("projectNo", "serviceNumber", "assessNumber")
+"""What a record is known by."""
+
+TIMES = ("acceptDate", "resultDate", "serviceTime", "assessTime")
+"""The fields that are moments, `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai."""
+
+PRESSED = ("satisfaction", "evalDetail", "writingEvaluation", "assessTime", "isdefault")
+"""The fields that say what a person pressed, and that a person did."""
+
 CITIZEN = (
     "userName",
     "certKey",
@@ -26,6 +36,47 @@ CITIZEN = (
     "writingEvaluation",
 )
 """The fields that are about the citizen, or in the citizen's own words."""
+
+
+FIELDS = frozenset(
+    (
+        "taskCode",
+        "taskHandleItem",
+        "taskName",
+        "taskType",
+        "projectNo",
+        "proStatus",
+        "orgcode",
+        "orgName",
+        "areaCode",
+        "acceptDate",
+        "resultDate",
+        "userProp",
+        "userName",
+        "userPageType",
+        "certKey",
+        "handleUserName",
+        "handleUserPageType",
+        "handleUserPageCode",
+        "mobile",
+        "serviceName",
+        "serviceNumber",
+        "serviceTime",
+        "projectType",
+        "proManager",
+        "dataSource",
+        "pf",
+        "satisfaction",
+        "evalDetail",
+        "writingEvaluation",
+        "assessTime",
+        "appStatus",
+        "isdefault",
+        "EffectivEvalua",
+        "assessNumber",
+    )
+)
+"""Every field that a record can have."""
 
 
 def service_record(case: Case, *, data_source: str = "112") -> Record:
@@ -102,12 +153,15 @@ def rated_at(stamp: Stamp, recorded_at: int) -> int:
     """Return when a rating was given, in ms since 1970 on the hub's clock.
 
     A kiosk that no hub had answered since its start cannot say; then it is the hub's own
-    time of record, as it is where the kiosk's figures lie outside of any calendar.
+    time of record, as it is where the kiosk's figures lie outside of any calendar, or after
+    the time of record: the hub's clock has been put back since.
     """
     if stamp.offset_ms is None:
         return recorded_at
     at = stamp.mono_ms + stamp.offset_ms
-    return at if 0 <= at < 253_402_300_800_000 - 8 * 3_600_000 else recorded_at
+    return (
+        at if 0 <= at < 253_402_300_800_000 - 8 * 3_600_000 and at <= recorded_at else recorded_at
+    )
 
 
 def local_time(at: int) -> str:
@@ -116,13 +170,31 @@ def local_time(at: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def masked(record: Record) -> Record:
+    """Return a record fit to be kept in clear: what is about the citizen is struck."""
+    return {
+        field: "＊＊＊" if value and field in CITIZEN else value for field, value in record.items()
+    }
+
+
+def of_citizen(record: Record) -> list[str]:
+    """Return what must not be repeated in clear, longest first.
+
+    The values about the citizen, as they are and as JSON writes them, and what stands between
+    blanks in them: whoever repeats a text may set its lines anew.
+    """
+    values = {record[field] for field in CITIZEN if record.get(field)}
+    escaped = {json.dumps(value, ensure_ascii=False)[1:-1] for value in values}
+    parts = {part for value in values | escaped for part in value.split() if len(part) > 1}
+    return sorted(values | escaped | parts, key=len, reverse=True)
+
+
 def without_citizen(words: str, record: Record) -> str:
     """Return the city's words fit to be kept in clear: what they repeat of the citizen is struck.
 
     At most 200 characters, one line.
     """
     plain = "".join(letter if letter.isprintable() else " " for letter in words)
-    for value in sorted((record.get(field, "") for field in CITIZEN), key=len, reverse=True):
-        if value:
-            plain = plain.replace(value, "＊＊＊")
+    for value in of_citizen(record):
+        plain = plain.replace(value, "＊＊＊")
     return " ".join(plain.split())[:200]

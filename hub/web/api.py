@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from hub.desk import CaseStatus, Desk
+from hub.rules.access import Scope
 from hub.rules.case import Case, CaseFacts
 from hub.web import body
 from hub.web.problems import Refused
@@ -30,7 +31,7 @@ HealthCheck = NamedDependency[SkipValidation[Callable[[], Health]]]
 Page = NamedDependency[SkipValidation[bytes]]
 
 
-@put("/cases/{serial:str}/{service_number:str}")
+@put("/cases/{serial:str}/{service_number:str}", scope=Scope.CASES)
 async def put_case(request: Http, desk: TheDesk) -> Response[CaseStatus]:
     """Keep a case or its newer version: 201 if it was new, else 200."""
     address, data = body.address(request), await body.read(request)
@@ -43,13 +44,13 @@ async def put_case(request: Http, desk: TheDesk) -> Response[CaseStatus]:
     return Response(await _status(desk, key), status_code=201 if new else 200)
 
 
-@get("/cases/{serial:str}/{service_number:str}")
+@get("/cases/{serial:str}/{service_number:str}", scope=Scope.CASES)
 async def get_case(request: Http, desk: TheDesk) -> CaseStatus:
     """Tell how a service stands, without the citizen's data."""
     return await _status(desk, strict.convert(body.address(request), CaseKey))
 
 
-@post("/windows/{window:str}/invitations")
+@post("/windows/{window:str}/invitations", scope=Scope.INVITE)
 async def invite(request: Http, desk: TheDesk, presence: Presence) -> Response[InvitationStatus]:
     """Invite: 201 with a new invitation, 200 with the same one that is running already."""
     address, data = body.address(request), await body.read(request)
@@ -74,7 +75,7 @@ async def invite(request: Http, desk: TheDesk, presence: Presence) -> Response[I
     )
 
 
-@delete("/windows/{window:str}/invitations/current", status_code=200)
+@delete("/windows/{window:str}/invitations/current", status_code=200, scope=Scope.INVITE)
 async def withdraw(request: Http, desk: TheDesk, presence: Presence) -> InvitationStatus:
     """Take back what is open at a window."""
     status = await desk.withdraw(_window(request))
@@ -83,7 +84,7 @@ async def withdraw(request: Http, desk: TheDesk, presence: Presence) -> Invitati
     return InvitationStatus.of(status, presence)
 
 
-@get("/invitations/{id:str}")
+@get("/invitations/{id:str}", scope=Scope.INVITE)
 async def get_invitation(request: Http, desk: TheDesk, presence: Presence) -> InvitationStatus:
     """Tell how an invitation stands; never which level was given."""
     status = await desk.invitation(str(body.address(request)["id"]))
@@ -92,7 +93,7 @@ async def get_invitation(request: Http, desk: TheDesk, presence: Presence) -> In
     return InvitationStatus.of(status, presence)
 
 
-@put("/windows/{window:str}/pause", status_code=204)
+@put("/windows/{window:str}/pause", status_code=204, scope=Scope.PAUSE)
 async def pause(request: Http, desk: TheDesk) -> None:
     """Close a window for citizens, with the reason they read."""
     address, data = body.address(request), await body.read(request)
@@ -101,13 +102,13 @@ async def pause(request: Http, desk: TheDesk) -> None:
     asked = reading.take(data, PauseRequest)
     if at is None or asked is None:
         raise reading.end()
-    await desk.pause(at.window, asked.reason)
+    await desk.pause(at.window, asked.reason, request.state.caller)
 
 
-@delete("/windows/{window:str}/pause", status_code=204)
+@delete("/windows/{window:str}/pause", status_code=204, scope=Scope.PAUSE)
 async def resume(request: Http, desk: TheDesk) -> None:
     """Open a window again; nothing happens if it is open."""
-    await desk.pause(_window(request), None)
+    await desk.pause(_window(request), None, request.state.caller)
 
 
 @get("/openapi.json")

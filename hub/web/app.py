@@ -1,32 +1,47 @@
-"""The HTTP interface put together; it is served by whoever calls `create`."""
+"""The HTTP interface and the pages put together; they are served by whoever calls `create`."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, Router
-from litestar.datastructures import ResponseHeader
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
+from msgspec import Struct
 
-from hub.config import ApiConfig
+from hub.bindings import Bindings
 from hub.desk import Desk
-from hub.web import api, auth, body, openapi, problems
+from hub.renewal import Renewals
+from hub.web import api, auth, body, counters, ledger, openapi, problems
+from hub.web.auth import Keys
+from hub.web.ledger import PublicLedger
+from hub.web.pages import routes, troubles
+from hub.web.pages.site import Site
 from hub.web.values import Health
+
+_FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/ledger/")
+
+
+class Rooms(Struct, frozen=True, kw_only=True):
+    """What decides behind the routes of the interface."""
+
+    desk: Desk
+    bindings: Bindings
+    renewals: Renewals
+    keys: Keys
+    ledger: PublicLedger
 
 
 def create(
-    desk: Desk,
-    config: ApiConfig,
-    base: Path,
+    rooms: Rooms,
     *,
     presence: Callable[[str], bool],
     health: Callable[[], Health],
+    site: Site | None = None,
 ) -> Litestar:
     """Return the ASGI application.
 
-    Key files are read here, once, relative to `base`; raises `ConfigError` for a bad one.
     `presence(device)` says whether a kiosk is seen now, `health()` whether the hub can work;
-    both are called on the event loop and must not wait.
+    both are called on the event loop and must not wait. Without `site` there are no pages.
     """
 
     def hand_in(value: Any) -> Provide:
@@ -36,20 +51,36 @@ def create(
         route_handlers=[
             Router(
                 "/api/v1",
-                route_handlers=api.API,
-                guards=[auth.guard(auth.read_keys(config, base))],
+                route_handlers=[*api.API, *counters.API],
+                guards=[auth.guard(rooms.keys)],
             ),
             *api.MACHINES,
+            *ledger.PUBLIC,
+            *(routes.router(site) if site else ()),
         ],
         dependencies={
-            "desk": hand_in(desk),
+            "desk": hand_in(rooms.desk),
+            "bindings": hand_in(rooms.bindings),
+            "renewals": hand_in(rooms.renewals),
+            "public": hand_in(rooms.ledger),
             "presence": hand_in(presence),
             "health": hand_in(health),
             "page": hand_in(openapi.page()),
         },
-        exception_handlers={Exception: problems.answer},
+        state=State({"hall_name": site.hall_name if site else ""}),
+        on_shutdown=[rooms.keys.close, *([site.door.close] if site else [])],
+        before_send=[routes.add_headers],
+        exception_handlers={Exception: _answer if site else problems.answer},
         request_max_body_size=body.LIMIT,
         response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
         openapi_config=None,
         logging_config=None,
     )
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer people with a page and programs with a problem."""
+    path = request.url.path
+    if path.startswith(_FOR_PROGRAMS) or "text/html" not in request.headers.get("accept", ""):
+        return problems.answer(request, error)
+    return troubles.answer(request, error)

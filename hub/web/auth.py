@@ -1,82 +1,110 @@
-"""Who may call: one key per window system, known here only by its SHA-256."""
+"""Who may call: one key per window system, looked up at every call, with what it may do."""
 
-import hashlib
-import hmac
-import re
-import secrets
+import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
+from msgspec.structs import replace
 
-from hub.config import ApiConfig, ConfigError
+from hub.accounts.denials import Denial
+from hub.rules.access import Caller, Scope
+from hub.store import api_keys, database
 from hub.web.problems import Refused
-
-_DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 Guard = Callable[[ASGIConnection, BaseRouteHandler], None]  # type: ignore[type-arg]
 
+_REALM = 'Bearer realm="pingyi"'
 
-def new_key() -> tuple[str, str]:
-    """Return a new key of 256 random bits, and the hex SHA-256 that goes into a key file."""
-    key = secrets.token_urlsafe(32)
-    return key, _digest(key).hex()
+SCOPE = "scope"
+"""Where a route says, in its `opt`, what its caller must be allowed to do."""
 
 
-def read_keys(config: ApiConfig, base: Path) -> tuple[bytes, ...]:
-    """Return the digests in all key files; one a line, `#` begins a comment.
+def address(connection: ASGIConnection) -> str:  # type: ignore[type-arg]
+    """Return where a request comes from.
 
-    Paths are relative to `base`. Raises `ConfigError` that names every bad line.
+    An IPv6 address stands for its /64: a single subscriber has all of it.
     """
-    keys: list[bytes] = []
-    faults: list[str] = []
-    for file in config.key_files:
-        path = base / file
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{path}：无法读取：{error}")
-            continue
-        for number, line in enumerate(lines, 1):
-            text = line.partition("#")[0].strip()
-            if _DIGEST.fullmatch(text):
-                keys.append(bytes.fromhex(text))
-            elif text:
-                faults.append(
-                    f"{path}：第 {number} 行：应为密钥的 SHA-256（64 位十六进制），"
-                    "请用 pingyi-hub key 生成"
-                )
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return tuple(keys)
+    host = connection.client.host if connection.client else ""
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
 
 
-def guard(keys: tuple[bytes, ...]) -> Guard:
-    """Return the guard that lets in who shows one of `keys` (RFC 6750), and nobody without."""
+class Keys:
+    """The interface keys, read where they are kept: one that is revoked is out at once.
 
-    def check(connection: ASGIConnection, _route: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    To be opened and used in one thread, the event loop's. `denied` is told of who is not let
+    in.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], int],
+        denied: Callable[[Denial], None] = lambda _: None,
+    ) -> None:
+        self._db = database.connect(path)
+        self._now = now
+        self.denied = denied
+
+    def caller(self, key: str) -> Caller | None:
+        """Return who comes with a key, or None if it opens nothing."""
+        return api_keys.caller(self._db, key, self._now())
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+
+def guard(keys: Keys) -> Guard:
+    """Return the guard that lets in who shows a key (RFC 6750) with the scope of the route.
+
+    A cookie opens nothing here: a page of somebody else can make a browser send that, too.
+    """
+
+    def check(connection: ASGIConnection, route: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+        place = address(connection)
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-        shown = scheme.lower() == "bearer" and bool(key.strip())
-        if not keys:
-            raise _refuse(
-                "本服务尚未配置接口密钥，一律拒绝调用：请管理员用 pingyi-hub key 生成密钥，"
-                "把摘要写入文件，并在配置 [api] key_files 中列出该文件"
-            )
-        if not shown:
+        if scheme.lower() != "bearer" or not key.strip():
+            keys.denied(_denial("unknown", "api", "", "no_key", place))
             raise _refuse("请在请求头中给出 Authorization: Bearer <接口密钥>")
-        given = _digest(key.strip())
-        # Every digest is compared, so that time tells nothing about which one was close.
-        if not sum([hmac.compare_digest(given, known) for known in keys]):
-            raise _refuse("接口密钥不正确，或已被停用：请向大厅管理员核对", error="invalid_token")
+        caller = keys.caller(key.strip())
+        if caller is None:
+            keys.denied(_denial("unknown", "api", "", "wrong_key", place))
+            raise _refuse(
+                "接口密钥不正确，或已停用、过期：请向大厅管理员核对", error="invalid_token"
+            )
+        scope: Scope | None = route.opt.get(SCOPE)
+        if scope is not None and not caller.may(scope):
+            keys.denied(_denial(caller.name, "forbidden", called(connection), scope, place))
+            raise Refused(
+                "forbidden",
+                f"这个密钥没有“{scope}”权限：请大厅管理员另发有此权限的密钥",
+                {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'},
+            )
+        connection.state.caller = replace(caller, address=place)
 
     return check
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def called(connection: ASGIConnection) -> str:  # type: ignore[type-arg]
+    """Return method and route, without what stands in the address (serials, names)."""
+    return f"{connection.scope.get('method', '')} {connection.scope.get('path_template', '')}"
+
+
+def _denial(actor: str, action: str, target: str, why: str, place: str) -> Denial:
+    return Denial(actor=actor, action=action, target=target, why=why, address=place)
 
 
 def _refuse(detail: str, error: str = "") -> Refused:
-    challenge = 'Bearer realm="pingyi"' + (f', error="{error}"' if error else "")
+    challenge = _REALM + (f', error="{error}"' if error else "")
     return Refused("unauthorized", detail, {"WWW-Authenticate": challenge})

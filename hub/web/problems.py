@@ -12,7 +12,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from hub.desk import DeskError
+from hub.errors import DeskError, TooManyTries
 from hub.store.writer import Busy, Stopped
 from hub.web.wording import hint
 from protocol.strict import WHOLE, Faults
@@ -29,20 +29,32 @@ KINDS = {
     "malformed_address": (400, "地址无法读取"),
     "malformed_body": (400, "请求正文无法读取"),
     "unauthorized": (401, "未通过身份验证"),
+    "forbidden": (403, "没有权限"),
+    "kiosk_works": (403, "评价器工作正常，无权更换"),
+    "staff_unknown": (403, "不能签到或签退"),
     "unknown_route": (404, "没有这个地址"),
     "unknown_window": (404, "没有这个窗口"),
     "unknown_case": (404, "没有这个办件"),
     "unknown_invitation": (404, "没有这个评价邀请"),
+    "unknown_entry": (404, "台账中没有这一条"),
     "nothing_open": (404, "没有进行中的评价邀请"),
+    "wrong_code": (404, "配对码不对"),
+    "nothing_to_confirm": (404, "没有等待确认的配对"),
+    "no_request": (404, "没有续期申请"),
     "method_not_allowed": (405, "该地址不支持这种请求方法"),
     "case_fixed": (409, "事项名称不能再改"),
     "already_rated": (409, "该次服务已经评价"),
     "open_elsewhere": (409, "正在另一台评价器上评价"),
     "window_paused": (409, "窗口已暂停"),
     "nobody_signed_on": (409, "窗口没有工作人员"),
+    "another_clerk": (409, "签到的不是该工作人员"),
+    "not_paired": (409, "窗口没有评价器"),
+    "window_taken": (409, "窗口已有评价器"),
+    "certificate_unfit": (409, "证书不能用"),
     "body_too_large": (413, "请求正文过大"),
     "unsupported_media_type": (415, "不支持的正文格式"),
     "invalid_fields": (422, "字段填写有误"),
+    "too_many_tries": (429, "尝试次数过多"),
     "internal": (500, "服务内部错误"),
     "busy": (503, "服务繁忙"),
     "storage_full": (507, "存储空间不足"),
@@ -91,16 +103,8 @@ def problem(kind: str, detail: str, errors: tuple[Bad, ...] = ()) -> Problem:
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer any error with a problem; what nobody foresaw is logged without its data."""
-    body, headers = _translate(error)
-    if body.status == 500:
-        # Frames only: the text of an unforeseen error might quote what a citizen wrote.
-        log.error(
-            "request failed: method=%s route=%s error=%s\n%s",
-            request.method,
-            request.scope.get("path_template", "-"),
-            type(error).__name__,
-            "".join(traceback.format_tb(error.__traceback__)),
-        )
+    body, headers = translate(error)
+    log_unforeseen(request, error, body)
     return Response(
         body,
         status_code=body.status,
@@ -109,12 +113,27 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     )
 
 
-def _translate(error: Exception) -> tuple[Problem, dict[str, str]]:
+def log_unforeseen(request: Request[Any, Any, Any], error: Exception, body: Problem) -> None:
+    """Log an error that nobody foresaw: frames only, its text might quote what a citizen wrote."""
+    if body.status == 500:
+        log.error(
+            "request failed: method=%s route=%s error=%s\n%s",
+            request.method,
+            request.scope.get("path_template", "-"),
+            type(error).__name__,
+            "".join(traceback.format_tb(error.__traceback__)),
+        )
+
+
+def translate(error: Exception) -> tuple[Problem, dict[str, str]]:
+    """Return the problem that an error is, and the headers that go with it."""
     match error:
         case Refused():
             found = problem(error.kind, error.detail), error.headers
         case Faults():
             found = _fields(error), {}
+        case TooManyTries():
+            found = problem(error.code, str(error)), {"Retry-After": str(error.wait_s)}
         case DeskError() if error.code in KINDS:
             found = problem(error.code, str(error)), {}
         case Busy():

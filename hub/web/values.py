@@ -9,11 +9,13 @@ from msgspec import Meta
 
 from hub.desk import Status
 from hub.rules.case import CaseFacts
-from protocol.messages import Label, Name, Part, Serial, ServiceNumber, Staff
+from protocol.messages import Code, Label, Name, Part, Pem, Serial, ServiceNumber, Staff
 
 _BEIJING = timezone(timedelta(hours=8))
 # What a label may hold (no control characters, no direction marks), and not blanks alone.
 _SAYS_SOMETHING = r"^(?=[\s\S]*\S)" + get_args(Label)[1].pattern.removeprefix("^")
+
+Device = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}(?![\s\S])")]
 
 
 class CaseKey(Part, frozen=True, kw_only=True):
@@ -43,6 +45,36 @@ class PauseRequest(Part, frozen=True, kw_only=True):
     """Why a window closes, as citizens read it: one line that says something."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=60, pattern=_SAYS_SOMETHING)]
+
+
+class DeviceKey(Part, frozen=True, kw_only=True):
+    """What names a kiosk."""
+
+    device: Device
+
+
+class PairingCode(Part, frozen=True, kw_only=True):
+    """What a clerk reads off the kiosk."""
+
+    code: Code
+
+
+class Confirmation(Part, frozen=True, kw_only=True):
+    """Which kiosk shows the window's name, as the answer to the code said."""
+
+    device: Device
+
+
+class Move(Part, frozen=True, kw_only=True):
+    """Where a kiosk is to serve from now on."""
+
+    to: Name
+
+
+class NewCertificate(Part, frozen=True, kw_only=True):
+    """A kiosk's certificate with its CA's (PEM)."""
+
+    chain: Pem
 
 
 class InvitationStatus(Status, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Whether a certificate chain is this kiosk's own: asked before it is kept, and at each start."""
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -31,7 +31,14 @@ def check_chain(chain: str, ca: str, public: bytes, device: str, hall: str) -> s
         usage = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         key = own.public_key()
         names = {part.oid: part.value for part in own.subject}
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+    except (
+        ValueError,
+        TypeError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+        x509.ExtensionNotFound,
+        x509.InvalidVersion,
+    ) as error:
         raise EnrolmentRefused("certificate_invalid") from error
     if (
         not isinstance(key, ec.EllipticCurvePublicKey)

@@ -30,7 +30,7 @@ from msgspec import Meta
 
 from protocol import wire
 from protocol.errors import Malformed, ProtocolError, SignatureInvalid
-from protocol.messages import _PLAIN, Identifier, Label, Message, Word
+from protocol.messages import _PLAIN, Identifier, Label, Message, Pem, Word
 
 NONCE_BYTES = 32
 TYPE = "pingyi-enrolment+jws"
@@ -39,9 +39,7 @@ ALGORITHM = "ES256"
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}(?![\s\S])")]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
 Secret = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+(?![\s\S])")]
-_PEM = r"^[ -~\n]+(?![\s\S])"
-Pem = Annotated[str, Meta(min_length=1, max_length=2_600, pattern=_PEM)]
-Ca = Annotated[str, Meta(min_length=1, max_length=1_600, pattern=_PEM)]
+Ca = Annotated[str, Meta(min_length=1, max_length=1_600, pattern=r"^[ -~\n]+(?![\s\S])")]
 Setting = Annotated[str, Meta(max_length=60)] | int | bool
 Settings = Annotated[dict[Word, Setting], Meta(max_length=8)]
 # All together stay below the 8 KiB of a message, whatever they hold.

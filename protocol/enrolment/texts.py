@@ -8,11 +8,11 @@ REASONS: dict[Reason, str] = {
     "another_hall": "这台评价器配置的是另一个大厅：请核对大厅名称",
     "number_differs": (
         "两边显示的数字不一致：不能入网。请拔掉线缆，检查中间有没有接别的设备，"
-        "在评价器上重新执行 pingyi-kiosk enrol 后再试"
+        "在评价器上重新开始入网后再试"
     ),
     "too_many_attempts": "核对之前线路中断次数过多：为防止有人试探，已停止。请更换线缆后重新开始",
     "commitment_broken": "评价器前后给出的密钥不一致：可能有别的设备在应答，请检查线缆后重新开始",
-    "request_invalid": "评价器的证书申请或签名不对：请在评价器上重新执行 pingyi-kiosk enrol",
+    "request_invalid": "评价器的证书申请或签名不对：请在评价器上重新开始入网",
     "not_issued": "没有签发证书",
     "certificate_invalid": "收到的证书不是签给这台评价器的，没有保存：请检查签发目录后重试",
     "terms_changed": "收到的内容与核对数字时不一致，没有保存：请检查线缆后重新开始",

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from http.client import RemoteDisconnected
+from contextlib import closing
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,55 @@ def test_the_faults_it_plays(city):
     assert city.code("/service", SERVICE) == "exists"
     city.ask("/control", {"mode": "error", "seconds": 0})
     assert city.code("/service", SERVICE) == "exists"
+
+
+def raw(city, record):
+    """What the city answers, whatever it is: status and bytes, redirects not followed."""
+    connection = HTTPConnection("127.0.0.1", city.port, timeout=10)
+    connection.request("POST", "/service", json.dumps(record))
+    with closing(connection), connection.getresponse() as answer:
+        return answer.status, answer.read()
+
+
+def test_the_muddled_answers_that_it_plays(city):
+    """None of them is a plain yes; nothing is accepted unless that was asked for."""
+    seen = {}
+    for mode in ("busy", "bytes", "huge", "redirect"):
+        city.ask("/control", {"mode": mode, "count": 1})
+        seen[mode] = raw(city, SERVICE)
+    assert city.lines() == []
+    assert json.loads(seen["busy"][1])["success"] is False
+    with pytest.raises(UnicodeDecodeError):
+        seen["bytes"][1].decode()
+    assert len(seen["huge"][1]) == 10 << 20
+    assert seen["redirect"] == (302, b"")
+
+
+def test_it_can_accept_a_record_and_muddle_the_answer(city):
+    """The record is in the file once, and the next try hears that it is there."""
+    for number, mode in enumerate(("error", "html", "empty", "busy", "bytes", "redirect"), 1):
+        record = SERVICE | {"serviceNumber": str(number)}
+        city.ask("/control", {"mode": mode, "count": 1, "after": True})
+        raw(city, record)
+        assert len(city.lines()) == number, mode
+        assert city.code("/service", record) == "exists"
+
+
+def test_a_dripping_answer_comes_whole_at_last_and_a_repeat_is_said_of_what_is_new(city):
+    """Both are records that were taken."""
+    city.ask("/control", {"mode": "drip", "seconds": 0.5, "count": 1})
+    assert city.code("/service", SERVICE) == "ok"
+    city.ask("/control", {"mode": "repeat", "count": 1})
+    assert city.code("/service", SERVICE | {"serviceNumber": "2"}) == "exists"
+    assert len(city.lines()) == 2
+
+
+def test_a_muddled_city_still_refuses_what_is_wrong(city):
+    """No fault makes a success of a record that it does not take."""
+    for mode in ("drop", "drip", "repeat", "bytes"):
+        city.ask("/control", {"mode": mode, "count": 1, "after": True})
+        assert city.code("/service", SERVICE | {"taskType": "02"}) == "value"
+    assert city.lines() == []
 
 
 def test_killed_and_started_again_it_knows_what_it_accepted(city):

@@ -1,11 +1,14 @@
 """The counts afterwards: what is lost, altered, cut off, and what came in the wrong order."""
 
+from contextlib import closing
+
 import pytest
 
 from demo.cases import Row
 from demo.citizen import Pressed
-from demo.tally import Played, Summary, _compare, _in_order
-from protocol.messages import Rated, Stamp
+from demo.tally import Played, Summary, _compare, _in_order, _in_place
+from hub.store import bindings, database, invitations
+from protocol.messages import Invitation, Rated, Staff, Stamp, Window
 
 KEY = ("A1", 1)
 
@@ -93,3 +96,72 @@ def test_the_file_decides_the_order_of_a_case():
         summary = Summary()
         _in_order(summary, played, [record(number) for number in order])
         assert len(summary.problems) == problems, order
+
+
+JIA, YI = Staff(name="示例甲", number="1"), Staff(name="示例乙", number="2")
+
+
+def misplaced(file, *steps):
+    """How many invitations are misplaced after these steps, each of which is (what, *of what)."""
+    do = {
+        "pair": lambda db, window, device: bindings.pair(db, window, device, by="console", now=1),
+        "unpair": lambda db, window: bindings.unpair(db, window, by="console", now=1),
+        "on": lambda db, window, staff: bindings.sign_on(db, window, staff, by="console", now=1),
+        "off": lambda db, window: bindings.sign_off(db, window, by="console", now=1),
+        "invite": lambda db, window, staff, device="k1": invitations.issue(
+            db,
+            device,
+            Invitation(
+                id="b" * 32,
+                serial="A1",
+                service_number=1,
+                matter="事项",
+                window=Window(name=window),
+                staff=staff,
+                issued_at=1,
+                ttl_ms=1_000,
+            ),
+        ),
+    }
+    with closing(database.connect(file)) as db:
+        database.migrate(db)
+        with db.atomic():
+            for what, *of in steps:
+                do[what](db, *of)
+    summary = Summary()
+    _in_place(summary, [Played(row=a_row())], file)
+    return summary.misplaced
+
+
+def test_an_invitation_that_goes_where_kiosk_and_clerk_are_is_in_place(tmp_path):
+    """Also after both have been elsewhere and come back."""
+    there = [("pair", "1号窗口", "k1"), ("on", "1号窗口", JIA)]
+    away = [("pair", "2号窗口", "k1"), ("on", "2号窗口", JIA)]
+    assert misplaced(tmp_path / "db", *there, *away, *there, ("invite", "1号窗口", JIA)) == 0
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([("on", "1号窗口", YI)], id="another clerk is signed on"),
+        pytest.param([("off", "1号窗口")], id="nobody is signed on"),
+        pytest.param([("on", "2号窗口", JIA)], id="the clerk has gone to another window"),
+        pytest.param([("pair", "1号窗口", "k2")], id="another kiosk stands there"),
+        pytest.param([("pair", "2号窗口", "k1")], id="the kiosk has been moved away"),
+        pytest.param([("unpair", "1号窗口")], id="the kiosk has been taken off"),
+    ],
+)
+def test_an_invitation_by_or_at_another_than_the_ledger_says_is_a_problem(tmp_path, steps):
+    """The clerk and the kiosk are those of the last entry before it, not of a later one."""
+    before = [("pair", "1号窗口", "k1"), ("on", "1号窗口", JIA)]
+    invite = ("invite", "1号窗口", JIA)
+    assert misplaced(tmp_path / "late", *before, *steps, invite) == 1
+    assert misplaced(tmp_path / "early", *before, invite, *steps) == 0
+
+
+def test_an_invitation_for_another_window_or_clerk_than_the_file_says_is_a_problem(tmp_path):
+    """Whatever the ledger says of the pairing, the row asks for 示例甲 at 1号窗口."""
+    other = [("pair", "2号窗口", "k1"), ("on", "2号窗口", JIA), ("invite", "2号窗口", JIA)]
+    assert misplaced(tmp_path / "window", *other) == 1
+    other = [("pair", "1号窗口", "k1"), ("on", "1号窗口", YI), ("invite", "1号窗口", YI)]
+    assert misplaced(tmp_path / "clerk", *other) == 1

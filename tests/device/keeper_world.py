@@ -4,11 +4,14 @@ import contextlib
 import random
 import threading
 
-from device.events import Draft, Keep
+from session_world import invitation
+
+from device.events import Draft, Keep, Offer
 from device.keeper import TICK_S, Keeper
 from device.outbox import Outbox
 from protocol import signing, wire
-from protocol.messages import Receipt, Slot, State
+from protocol.catalogue import CURRENT
+from protocol.messages import Receipt, Settings, Slot, State
 from protocol.topics import Leaf
 
 HUB_AHEAD_MS = 1_700_000_000_000
@@ -23,28 +26,38 @@ def rating(invitation, level=5, **more):
 
 
 class Line:
-    """A publisher: notes what is said, while it is up."""
+    """A publisher: notes what is said, while it is up, and how often it was to connect anew."""
 
     def __init__(self):
         self.up = True
         self.said = []
+        self.renewed = 0
 
     def publish(self, leaf, payload, *, retain=False):  # noqa: ARG002 - as the link has it
         if self.up:
             self.said.append((leaf, payload))
         return self.up
 
+    def reconnect(self):
+        self.renewed += 1
+
 
 class World:
-    """One kiosk's keeper from start to stop."""
+    """One kiosk's keeper from start to stop.
 
-    def __init__(self, path, key, *, now=10_000):
+    `renewing(line, now)` makes the renewal of a kiosk that is enrolled; `limits` are the
+    outbox's. `wall` and `ahead` are the kiosk's own idea of the time and the hub's lead.
+    """
+
+    def __init__(self, path, key, *, now=10_000, renewing=None, **limits):
         self.clock = now
+        self.wall = 0
+        self.ahead = HUB_AHEAD_MS
         self.line = Line()
         self.key = key
         self.events = []
         self.settings = []
-        self.outbox = Outbox.open(path)
+        self.outbox = Outbox.open(path, **limits)
         self.keeper = Keeper(
             "k1",
             BOOT,
@@ -52,9 +65,10 @@ class World:
             key,
             self.line,
             now=lambda: self.clock,
-            wall=lambda: 0,
-            rng=random.Random(1),
+            wall=lambda: self.wall,
+            rng=random.SystemRandom(),
             software="1",
+            renewing=renewing and renewing(self.line, lambda: self.clock),
         )
 
     def start(self):
@@ -84,7 +98,7 @@ class World:
             self.receipt()
 
     def hub_at(self):
-        return self.clock + HUB_AHEAD_MS
+        return self.clock + self.ahead
 
     def receipt(self, *committed, refused=()):
         told = Receipt(
@@ -95,6 +109,11 @@ class World:
             echo_ms=self.clock,
         )
         self.tell(Leaf.RECEIPT, wire.encode(told))
+
+    def settings_of(self, version, resend=None):
+        """The hub says how this kiosk is to present itself, and what it wants again."""
+        message = Settings(version=version, hall_name="示例大厅", catalogue=CURRENT, resend=resend)
+        self.tell(Leaf.SETTINGS, wire.encode(message))
 
     def slot(self, version, invitation=None, unsettled=()):
         message = Slot(version=version, invitation=invitation, unsettled=unsettled)
@@ -136,3 +155,12 @@ def kiosk(path, key, **more):
         yield world
     finally:
         world.keeper.stop()
+
+
+def offered(world):
+    return [offer.invitation and offer.invitation.id for offer in world.happened(Offer)]
+
+
+def live(world, number, **more):
+    """An invitation that the hub has issued just now."""
+    return invitation(number, issued_at=world.hub_at(), **more)

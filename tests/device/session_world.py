@@ -2,8 +2,9 @@
 
 import pytest
 
-from device.events import Offer, Pause, Saved, SaveFailed, Tap
+from device.events import Offer, Pause, Saved, SaveFailed, Tap, Tick
 from device.session import Refused, Screen, Session, step
+from device.state import ENDING_MS
 from protocol.messages import Invitation, Staff, Window
 
 TTL = 30_000
@@ -51,6 +52,12 @@ def fresh(after, **more):
     return Session(revision=after.revision, **more)
 
 
+def ended(after, ending, now, **more):
+    """A session of which nothing is left but how it ended."""
+    deadline = now + ENDING_MS[ending]
+    return fresh(after, screen=Screen.ENDING, ending=ending, deadline_ms=deadline, **more)
+
+
 def rating(level=1):
     """A session whose citizen has pressed this level and whose tap is on the disk."""
     return led(offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1))[0]
@@ -62,13 +69,13 @@ def offer(number=1, now=SHOWN, ttl_ms=TTL):
 
 def session_in(screen, level=None):
     """A representative session in this state; with a citizen, that of invitation 1."""
-    level = level or (1 if screen is Screen.REASONS else 5)
+    level = level or 1
     ways = {
         Screen.IDLE: [],
         Screen.INVITED: [offer()],
         Screen.SAVING: [offer(), Tap(TAPPED, name(1), level)],
-        Screen.REASONS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1)],
         Screen.THANKS: [offer(), Tap(TAPPED, name(1), level), Saved(SAVED, 1)],
+        Screen.ENDING: [offer(), Tick(SHOWN + TTL)],
         Screen.PAUSED: [Pause(SHOWN, "午休")],
         Screen.OUT_OF_SERVICE: [offer(), Tap(TAPPED, name(1), level), SaveFailed(SAVED)],
     }

@@ -149,6 +149,36 @@ def test_a_broker_that_was_killed_is_found_again(broker, kiosk):
         listener.stop()
 
 
+def test_a_new_connection_is_made_on_demand(kiosk, listener):
+    """With a goodbye, so that no will is told, and with its own leaves subscribed again."""
+    first = kiosk.connections[0]
+    kiosk.link.reconnect()
+    eventually(lambda: len(kiosk.connections) == 2, "the kiosk connects anew")
+    assert kiosk.connections[1] > first
+    assert kiosk.losses == 1
+    assert kiosk.link.publish(Leaf.SHOWN, b"after")
+    eventually(lambda: listener.heard, "the new connection carries")
+    listener.say(Leaf.RECEIPT, b"down")
+    assert kiosk.received.get(timeout=10)[:2] == (Leaf.RECEIPT, b"down")
+    assert listener.states() == []
+
+
+def test_a_new_connection_that_is_wanted_while_there_is_none_is_made_once(broker):
+    """The next one has the new certificate anyhow."""
+    broker.kill()
+    kiosk = Kiosk(broker.port).start()
+    try:
+        eventually(lambda: kiosk.link._count >= 2, "it has tried in vain")
+        kiosk.link.reconnect()
+        broker.start()
+        eventually(lambda: kiosk.connections, "the kiosk connects")
+        kiosk.link.reconnect()
+        eventually(lambda: len(kiosk.connections) == 2, "and anew")
+        assert kiosk.losses <= 2
+    finally:
+        kiosk.link.stop()
+
+
 def test_a_broker_that_comes_later_is_found(broker):
     """A kiosk that starts before the hall's server waits for it."""
     broker.kill()

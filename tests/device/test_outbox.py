@@ -14,6 +14,7 @@ import pytest
 from device.outbox import REMEMBERED, Ended, Outbox
 
 ROOM = Path(__file__).parents[2]
+AT = 1_790_000_000_000
 
 
 def name(number):
@@ -53,10 +54,10 @@ def test_an_outcome_waits_until_its_receipt(outbox):
     (kept,) = outbox.waiting()
     assert (kept.seq, kept.id, kept.jws) == (1, "o1", b"1:o1")
     assert outbox.depth() == 1
-    assert outbox.receipt(("o1", "unknown")) == 1
+    assert outbox.receipt(("o1", "unknown"), AT) == 1
     assert outbox.waiting() == []
     assert outbox.depth() == 0
-    assert outbox.receipt(("o1",)) == 0
+    assert outbox.receipt(("o1",), AT) == 0
 
 
 def test_a_draft_is_amended_and_not_sent(outbox):
@@ -72,7 +73,7 @@ def test_a_draft_is_amended_and_not_sent(outbox):
 def test_a_draft_is_never_forgotten_by_a_receipt(outbox):
     """The hub cannot have what was not sent, whatever it says."""
     keep(outbox, 1, draft=True)
-    assert outbox.receipt(("o1",)) == 0
+    assert outbox.receipt(("o1",), AT) == 0
     assert outbox.depth() == 1
 
 
@@ -84,7 +85,7 @@ def test_an_ended_invitation_takes_no_other_outcome(outbox, draft):
         assert outbox.ended(name(1))
         with pytest.raises(Ended):
             keep(outbox, 1, draft=draft)
-        outbox.receipt(("o1",))
+        outbox.receipt(("o1",), AT)
     keep(outbox, 2)
     assert waiting(outbox) == [(2, "o2")]
 
@@ -134,7 +135,7 @@ def test_ended_invitations_are_remembered_within_a_limit(outbox):
     with outbox._db.atomic():  # one commit instead of thousands
         for number in range(1, REMEMBERED + 11):
             keep(outbox, number)
-    outbox.receipt(tuple(f"o{number}" for number in range(1, REMEMBERED + 11)))
+    outbox.receipt(tuple(f"o{number}" for number in range(1, REMEMBERED + 11)), AT)
     assert not outbox.ended(name(10))
     assert outbox.ended(name(11))
     assert outbox.ended(name(REMEMBERED + 10))
@@ -329,7 +330,7 @@ def test_a_read_only_disk_is_an_error(outbox):
         lambda: outbox.release(name(2)),
         outbox.release_all,
         lambda: outbox.discard(name(2)),
-        lambda: outbox.receipt(("o1",)),
+        lambda: outbox.receipt(("o1",), AT),
         outbox.probe,
     ):
         with pytest.raises(sqlite3.Error):

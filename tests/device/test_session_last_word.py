@@ -1,12 +1,11 @@
 """The citizen's last word: no thanks, and no leave taken, before it is on the disk."""
 
 import pytest
-from session_world import SAVED, TAPPED, fresh, led, name, offer, rating, refused, session_in
+from session_world import SAVED, TAPPED, ended, fresh, led, name, offer, rating, refused, session_in
 
 from device.events import (
     Choose,
     Close,
-    Discard,
     Keep,
     Offer,
     Pause,
@@ -21,7 +20,7 @@ from device.events import (
     Undo,
     Write,
 )
-from device.session import ARM_MS, Screen, step
+from device.session import ARM_MS, Ending, Screen, step
 
 NOW = SAVED + 1_000
 LATER = NOW + 300
@@ -40,68 +39,49 @@ def taking_leave():
 # ---------------------------------------------------------------- the disk comes first
 
 
-def test_submitting_waits_for_the_reason_to_be_on_the_disk():
-    """Thanks comes with the word on the reason, and its time begins only then."""
-    session = waiting()
-    assert session.screen is Screen.REASONS
+@pytest.mark.parametrize("wait", [waiting, taking_leave])
+def test_leaving_waits_for_the_reason_to_be_on_the_disk(wait):
+    """Submitted, the rating goes out, and the next citizen comes, only when it is whole."""
+    session = wait()
+    assert session.screen is Screen.THANKS
     assert session.submitted
     session, effects = step(session, Saved(LATER, 2))
-    assert effects == ()
-    assert session.screen is Screen.THANKS
-    assert session.draft.reasons == ("108",)
-    assert session.deadline_ms == LATER + session.thanks_ms
+    assert effects == (Release(name(1)),)
+    assert session == ended(session, Ending.RATED, LATER)
 
 
-def test_submitting_does_not_wait_for_what_is_on_the_disk():
-    """Where everything is saved, the thanks follows the press at once."""
+def test_leaving_does_not_wait_for_what_is_on_the_disk():
+    """Where everything is saved, the ending follows the press at once."""
     session, _ = led(Choose(NOW, "108"), Saved(LATER, 2), Submit(LATER), start=rating(1))
-    assert session.screen is Screen.THANKS
-    assert not session.submitted
+    assert session == ended(session, Ending.RATED, LATER)
 
 
-def test_submitting_waits_for_the_newest_of_several():
+def test_leaving_waits_for_the_newest_of_several():
     """The word on an earlier press is not the word on the last one."""
     pressed = (Choose(NOW, "108"), Write(NOW, "慢"), Choose(NOW, "109"), Submit(NOW))
     session, _ = led(*pressed, start=rating(1))
     for revision in (2, 3):
         session, effects = step(session, Saved(LATER, revision))
-        assert (session.screen, effects) == (Screen.REASONS, ())
+        assert (session.screen, effects) == (Screen.THANKS, ())
     session, _ = step(session, Saved(LATER, 4))
-    assert session.screen is Screen.THANKS
+    assert session.ending is Ending.RATED
 
 
 def test_a_word_on_the_disk_alone_submits_nothing():
     """A citizen who has not said that they are done goes on choosing."""
     session, effects = led(Choose(NOW, "108"), Saved(LATER, 2), start=rating(1))
-    assert session.screen is Screen.REASONS
+    assert session.screen is Screen.THANKS
     assert session.deadline_ms == NOW + session.reasons_ms
     assert effects == [Keep(session.draft)]
-
-
-def test_taking_leave_waits_for_the_disk():
-    """完成 lets the rating go out, and the next citizen come, only when it is whole."""
-    session = taking_leave()
-    assert session.screen is Screen.THANKS
-    session, effects = step(session, Saved(LATER, 2))
-    assert effects == (Release(name(1)),)
-    assert session == fresh(session)
-
-
-def test_thanks_after_a_wait_is_a_thanks_like_any_other():
-    """The citizen may still add a reason or see a slip undone."""
-    session, _ = led(Saved(LATER, 2), Choose(LATER, "109"), start=waiting())
-    assert session.draft.reasons == ("108", "109")
-    session, effects = led(Saved(LATER, 2), Undo(LATER), start=waiting())
-    assert session.screen is Screen.INVITED
-    assert effects == [Discard(name(1))]
 
 
 def test_time_ends_even_a_wait():
     """A disk that hangs holds nobody for ever: the order to release stands behind the reason."""
     session = waiting()
-    session, effects = led(Tick(session.deadline_ms), start=session)
+    over = session.deadline_ms
+    session, effects = led(Tick(over), start=session)
     assert effects == [Release(name(1))]
-    assert session == fresh(session)
+    assert session == ended(session, Ending.RATED, over)
     assert step(session, Saved(LATER, 2)) == (session, ())
 
 
@@ -134,7 +114,7 @@ def test_the_hub_can_still_speak_while_a_citizen_waits(wait):
     assert session.pause == "午休"
 
 
-# ---------------------------------------------------------------- 不说原因，直接提交
+# ---------------------------------------------------------------- without a reason
 
 
 def test_skipping_takes_back_reasons_and_words():
@@ -144,10 +124,9 @@ def test_skipping_takes_back_reasons_and_words():
     assert keep == Keep(session.draft)
     assert keep.draft.revision == 4
     assert (keep.draft.level, keep.draft.reasons, keep.draft.comment) == (1, (), "")
-    assert session.screen is Screen.REASONS
-    session, _ = step(session, Saved(LATER, 4))
     assert session.screen is Screen.THANKS
-    assert (session.draft.reasons, session.draft.comment) == ((), "")
+    session, _ = step(session, Saved(LATER, 4))
+    assert session.ending is Ending.SKIPPED
 
 
 def test_skipping_waits_for_a_reason_that_was_put_back():
@@ -156,8 +135,8 @@ def test_skipping_waits_for_a_reason_that_was_put_back():
         Choose(NOW, "108"), Choose(NOW, "108"), Saved(NOW, 2), Skip(LATER), start=rating(1)
     )
     assert [keep.draft.reasons for keep in effects] == [("108",), ()]
-    assert session.screen is Screen.REASONS
-    assert step(session, Saved(LATER, 3))[0].screen is Screen.THANKS
+    assert session.screen is Screen.THANKS
+    assert step(session, Saved(LATER, 3))[0].ending is Ending.SKIPPED
 
 
 def test_skipping_takes_back_blank_words_too():
@@ -200,7 +179,7 @@ def test_nor_does_it_when_the_disk_has_failed():
     assert effects == (Close(name(1), kind="withdrawn", reason="kiosk_failed"),)
 
 
-@pytest.mark.parametrize("screen", [Screen.IDLE, Screen.INVITED, Screen.PAUSED])
+@pytest.mark.parametrize("screen", [Screen.IDLE, Screen.INVITED, Screen.ENDING, Screen.PAUSED])
 def test_the_word_on_a_citizen_who_has_gone_is_taken_silently(screen):
     """It is no error, and tells the next citizen nothing."""
     session = session_in(screen)
@@ -209,9 +188,9 @@ def test_the_word_on_a_citizen_who_has_gone_is_taken_silently(screen):
 
 def test_the_word_on_the_last_citizen_does_not_thank_the_next_one():
     """Revisions grow from one citizen to the next, so that none can be taken for another."""
-    gone, _ = led(Choose(NOW, "510"), Tick(NOW + 8_000), start=rating(5))
-    tapped = Tap(NOW + 8_000 + TAPPED, name(2), 5)
-    session, (keep,) = led(offer(2, NOW + 8_000), tapped, start=gone)
+    gone, _ = led(Choose(NOW, "510"), Tick(NOW + 60_000), start=rating(5))
+    tapped = Tap(NOW + 60_000 + TAPPED, name(2), 5)
+    session, (keep,) = led(offer(2, NOW + 60_000), tapped, start=gone)
     assert keep.draft.revision == 3
     session, _ = step(session, Saved(tapped.now, 2))
     assert session.screen is Screen.SAVING
@@ -242,7 +221,12 @@ def test_what_was_taken_back_does_not_go_out_after_a_failure():
 def test_a_wait_that_failed_does_not_bind_the_next_citizen():
     """After the recovery the next one chooses and submits freely."""
     session, _ = led(
-        offer(2, LATER), SaveFailed(LATER), Recovered(LATER), Offer(LATER, None), start=waiting()
+        offer(2, LATER),
+        SaveFailed(LATER),
+        Recovered(LATER),
+        Offer(LATER, None),
+        Tick(LATER + 3_000),
+        start=waiting(),
     )
     assert session == fresh(session)
     assert not session.submitted

@@ -3,6 +3,7 @@
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 from session_disk import Disk
 from session_world import fresh, invitation, name
 
@@ -10,6 +11,7 @@ from device.events import (
     Choose,
     Close,
     Discard,
+    Enlarge,
     Keep,
     Offer,
     Pause,
@@ -18,6 +20,8 @@ from device.events import (
     Saved,
     SaveFailed,
     Skip,
+    Speak,
+    Stay,
     Submit,
     Tap,
     Tick,
@@ -172,6 +176,19 @@ class Day(RuleBasedStateMachine):
         self.happens(Choose(self.now, f"{self.session.draft.level}{number}"))
 
     @precondition(answering)
+    @rule()
+    def a_citizen_reads_on(self):
+        self.happens(Stay(self.now))
+
+    @rule(kind=st.sampled_from([Speak, Enlarge]), on=st.booleans())
+    def a_citizen_wants_it_otherwise(self, kind, on):
+        before = self.session
+        if self.happens(kind(self.now, on)):
+            assert self.session.deadline_ms == before.deadline_ms
+        else:
+            assert before.screen is not Screen.INVITED
+
+    @precondition(answering)
     @rule(code=st.sampled_from(["510", "208", "999", "1", ""]))
     def a_finger_meets_another_reason(self, code):
         self.happens(Choose(self.now, code))
@@ -243,7 +260,7 @@ class Day(RuleBasedStateMachine):
         asked = self.session.invitation
         if asked is not None:
             assert self.session.kept is (asked.id in self.told)
-        if self.session.screen in (Screen.THANKS, Screen.REASONS):
+        if self.session.screen is Screen.THANKS:
             assert self.session.kept
 
     @invariant()
@@ -252,6 +269,22 @@ class Day(RuleBasedStateMachine):
         if self.session.submitted and self.session.screen is not Screen.OUT_OF_SERVICE:
             assert self.session.saved < self.session.draft.revision
             assert self.disk.orders or self.disk.words
+
+    @invariant()
+    def of_an_ended_session_only_the_ending_is_left(self):
+        if self.session.screen is Screen.ENDING:
+            left = replace(
+                fresh(self.session),
+                screen=Screen.ENDING,
+                ending=self.session.ending,
+                deadline_ms=self.session.deadline_ms,
+                english=self.session.english,
+                elder=self.session.elder,
+                pause=self.session.pause,
+                waiting=self.session.waiting,
+            )
+            assert self.session == left
+            assert self.session.deadline_ms <= self.now + 3_000
 
     @invariant()
     def nobody_is_in_front_of_a_resting_screen(self):
@@ -282,7 +315,7 @@ class Day(RuleBasedStateMachine):
         """At closing time everything that was offered has ended, each just once and on disk."""
         self.close_up()
         self.happens(Pause(self.now, None))
-        for _ in range(3):
+        for _ in range(5):
             self.now += 600_000
             self.happens(Tick(self.now))
             self.close_up()

@@ -6,6 +6,7 @@ from session_world import (
     SHOWN,
     TAPPED,
     TTL,
+    ended,
     fresh,
     invitation,
     led,
@@ -20,6 +21,7 @@ from device.events import (
     Choose,
     Close,
     Discard,
+    Enlarge,
     Keep,
     Offer,
     Pause,
@@ -28,13 +30,15 @@ from device.events import (
     Saved,
     SaveFailed,
     Skip,
+    Speak,
+    Stay,
     Submit,
     Tap,
     Tick,
     Undo,
     Write,
 )
-from device.session import ARM_MS, UNDO_MS, Screen, Session, step
+from device.session import ARM_MS, UNDO_MS, Ending, Refused, Screen, Session, step
 
 NOW = SAVED + 1_000
 LATE = SAVED + 600_000
@@ -65,7 +69,7 @@ def test_an_unknown_level_is_no_rating(level):
 def test_silence_is_no_rating():
     """An invitation whose time is over expires, with the time it was shown."""
     session, effects = led(offer(), Tick(SHOWN + TTL))
-    assert session == Session()
+    assert session == ended(session, Ending.EXPIRED, SHOWN + TTL)
     assert effects == [Close(name(1), kind="expired", elapsed_ms=TTL)]
 
 
@@ -106,14 +110,14 @@ def test_a_tap_after_withdrawal_is_refused():
     assert effects == [
         Close(name(1), kind="withdrawn", elapsed_ms=TAPPED - SHOWN, reason="withdrawn")
     ]
-    assert refused(withdrawn, Tap(TAPPED + 1, name(1), 5)) == "tap_in_idle"
+    assert refused(withdrawn, Tap(TAPPED + 1, name(1), 5)) == "tap_in_ending"
     following, _ = led(Offer(TAPPED + 1, invitation(2), TTL), start=withdrawn)
     assert refused(following, Tap(TAPPED + 1 + ARM_MS, name(1), 5)) == "foreign_tap"
 
 
 def test_the_same_offer_again_changes_nothing():
     """A repeated message restarts no countdown, whatever the citizen is doing."""
-    for screen in (Screen.INVITED, Screen.SAVING, Screen.REASONS, Screen.THANKS):
+    for screen in (Screen.INVITED, Screen.SAVING, Screen.THANKS):
         session = session_in(screen)
         assert step(session, Offer(NOW, invitation(1), TTL)) == (session, ())
 
@@ -121,9 +125,9 @@ def test_the_same_offer_again_changes_nothing():
 def test_a_new_invitation_waits_while_a_citizen_answers():
     """Nobody is cut off: the next case comes when the thanks are over."""
     session, _ = led(offer(2, now=NOW), start=rating(1))
-    assert session.screen is Screen.REASONS
+    assert session.screen is Screen.THANKS
     assert session.invitation.id == name(1)
-    session, effects = led(Skip(NOW), Tick(NOW + session.thanks_ms), start=session)
+    session, effects = led(Skip(NOW), start=session)
     assert effects == [Release(name(1))]
     assert session.screen is Screen.INVITED
     assert session.invitation.id == name(2)
@@ -149,7 +153,7 @@ def test_only_the_newest_waits():
     """An invitation that is replaced while it waits ends as never shown, once."""
     session, effects = led(offer(2, NOW), offer(2, NOW), offer(3, NOW), start=rating(5))
     assert effects == [Close(name(2), kind="withdrawn", reason="never_shown")]
-    session, effects = led(Offer(NOW, None), Submit(NOW), start=session)
+    session, effects = led(Offer(NOW, None), Submit(NOW), Tick(LATE), start=session)
     assert effects[0] == Close(name(3), kind="withdrawn", reason="never_shown")
     assert session == fresh(session)
 
@@ -159,18 +163,19 @@ def test_what_waits_is_not_forgotten_by_an_undo():
     undone, _ = led(offer(2, NOW), Undo(NOW), start=rating(5))
     assert undone.screen is Screen.INVITED
     session, effects = led(offer(3, NOW + 1), start=undone)
-    assert session.invitation.id == name(3)
+    assert session.ending is Ending.SUPERSEDED
+    assert session.waiting.invitation.id == name(3)
     assert {done.invitation: done.reason for done in effects} == {
         name(1): "superseded",
         name(2): "never_shown",
     }
-    session, effects = led(Offer(NOW + 1, None), start=undone)
+    session, effects = led(Offer(NOW + 1, None), Tick(LATE), start=undone)
     assert session == fresh(session)
     assert {done.invitation: done.reason for done in effects} == {
         name(1): "withdrawn",
         name(2): "never_shown",
     }
-    session, effects = led(offer(2, NOW + 1), start=undone)
+    session, effects = led(offer(2, NOW + 1), Tick(NOW + 2_000), start=undone)
     assert session.invitation.id == name(2)
     assert [done.invitation for done in effects] == [name(1)]
 
@@ -181,7 +186,7 @@ def test_the_screen_is_wiped_between_two_people():
         Choose(NOW, "108"), Write(NOW, "第一位的话"), offer(2, NOW), Submit(NOW), start=rating(1)
     )
     over = NOW + first.reasons_ms // 4
-    second, _ = led(Saved(over, 3), Submit(over), start=first)
+    second, _ = led(Saved(over, 3), start=first)
     assert second.screen is Screen.INVITED
     new, _ = led(offer(2, now=over, ttl_ms=NOW + TTL - over), start=fresh(first))
     assert second == new
@@ -232,23 +237,140 @@ def test_a_bad_rating_is_submitted_with_a_reason_or_words():
     assert refused(blank, Submit(NOW)) == "no_reason_yet"
     for answer in (Write(NOW, "慢"), Choose(NOW, "207")):
         session, _ = led(answer, Saved(NOW, 2), Submit(NOW), start=rating(2))
-        assert session.screen is Screen.THANKS
+        assert session.ending is Ending.RATED
 
 
 def test_skipping_keeps_an_incomplete_bad_rating():
     """Nothing is invented and nothing is lost: the level stands, without a reason."""
-    session, effects = led(Skip(NOW), start=rating(1))
-    assert effects == []
-    assert session.screen is Screen.THANKS
-    assert session.draft.level == 1
-    assert session.draft.reasons == ()
-    assert led(Tick(LATE), start=session)[1] == [Release(name(1))]
+    before = rating(1)
+    assert (before.draft.level, before.draft.reasons) == (1, ())
+    session, effects = led(Skip(NOW), start=before)
+    assert effects == [Release(name(1))]
+    assert session == ended(session, Ending.SKIPPED, NOW)
 
 
-def test_a_good_rating_is_complete_at_the_tap():
+def test_a_rating_is_thanked_for_at_the_tap():
     """Thanks come without a compulsory second page; reasons are welcome there."""
-    assert rating(3).screen is Screen.THANKS
-    assert led(Choose(NOW, "307"), start=rating(3))[0].draft.reasons == ("307",)
+    for level in (5, 4, 3, 2, 1):
+        session = rating(level)
+        assert session.screen is Screen.THANKS
+        chosen, _ = led(Choose(NOW, f"{level}10"), start=session)
+        assert chosen.draft.reasons == (f"{level}10",)
+
+
+# ---------------------------------------------------------------- nothing tells the level
+
+WAYS = {
+    "walks away": (Tick(LATE),),
+    "is done": (Skip(NOW), Tick(LATE)),
+    "reads on": (Stay(NOW), Tick(NOW + 60_000), Tick(LATE)),
+    "chooses": (Choose(NOW, "{}10"), Saved(NOW, 2), Submit(NOW + 1), Tick(LATE)),
+    "chooses and walks away": (Choose(NOW, "{}10"), Tick(LATE)),
+    "puts back": (Choose(NOW, "{}10"), Choose(NOW, "{}10"), Saved(NOW, 3), Skip(NOW)),
+    "writes": (Write(NOW, "示例"), Submit(NOW), Saved(NOW + 5, 2)),
+    "slips": (Undo(NOW),),
+    "slips late": (Stay(NOW), Undo(TAPPED + UNDO_MS + 1), Tick(LATE)),
+    "is followed by another": (offer(2, NOW), Skip(NOW), Tick(LATE)),
+    "is followed by a pause": (Pause(NOW, "午休"), Tick(LATE), Tick(LATE + 3_000)),
+}
+
+
+def seen(level, way):
+    """What an onlooker sees of a session with this level: screens, endings and times."""
+    session, found = rating(level), []
+    for event in way:
+        chosen = isinstance(event, Choose)
+        try:
+            session, _ = step(
+                session, Choose(event.now, event.code.format(level)) if chosen else event
+            )
+        except Refused as refusal:
+            found.append(refusal.cause)
+        found.append((session.screen, session.ending, session.deadline_ms, session.submitted))
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_level_is_seen_from_what_follows_it(way):
+    """Every level leads through the same screens, for the same time, to the same ending."""
+    one, *others = (seen(level, WAYS[way]) for level in (5, 4, 3, 2, 1))
+    assert all(other == one for other in others)
+
+
+# ---------------------------------------------------------------- endings
+
+
+@pytest.mark.parametrize(
+    ("way", "ending"),
+    [
+        ((Skip(NOW),), Ending.SKIPPED),
+        ((Choose(NOW, "110"), Saved(NOW, 2), Submit(NOW)), Ending.RATED),
+        ((Write(NOW, " "), Tick(LATE)), Ending.SKIPPED),
+        ((Write(NOW, "慢"), Tick(LATE)), Ending.RATED),
+    ],
+)
+def test_a_rating_ends_as_rated_or_skipped(way, ending):
+    """With reasons or words, or without."""
+    session, _ = led(*way, start=rating(1))
+    assert session.ending is ending
+    assert session == ended(session, ending, way[-1].now)
+    assert led(Tick(session.deadline_ms), start=session)[0] == fresh(session)
+
+
+def test_what_the_hub_takes_back_has_an_ending():
+    """Withdrawn and superseded are told apart; the next matter comes after a moment."""
+    session, _ = led(offer(), Offer(TAPPED, None))
+    assert session.ending is Ending.WITHDRAWN
+    session, _ = led(offer(), offer(2, TAPPED))
+    assert session.ending is Ending.SUPERSEDED
+    assert step(session, Tick(TAPPED + 1_499)) == (session, ())
+    session, _ = step(session, Tick(TAPPED + 1_500))
+    assert (session.screen, session.invitation.id) == (Screen.INVITED, name(2))
+    assert session.deadline_ms == TAPPED + TTL
+
+
+def test_behind_a_superseded_one_only_the_newest_waits():
+    """Whoever presses again and again at the window system shows the last one, and once."""
+    session, effects = led(offer(), offer(2, TAPPED), offer(3, TAPPED + 10))
+    assert [done.invitation for done in effects] == [name(1), name(2)]
+    assert session.deadline_ms == TAPPED + 1_500
+    session, _ = led(Tick(TAPPED + 1_500), start=session)
+    assert session.invitation.id == name(3)
+
+
+def test_an_ending_gives_way_to_the_next_citizen():
+    """Nobody is kept waiting by a courtesy."""
+    session, _ = led(offer(), Tick(SHOWN + TTL), offer(2, SHOWN + TTL + 1))
+    assert (session.screen, session.invitation.id) == (Screen.INVITED, name(2))
+    assert session.ending is None
+
+
+def test_an_ending_does_not_give_way_while_the_window_is_paused():
+    """The invitation waits behind the notice."""
+    session, _ = led(Pause(NOW, "午休"), Skip(NOW), offer(2, NOW + 1), start=rating(5))
+    assert session.ending is Ending.SKIPPED
+    session, _ = led(Tick(LATE), start=session)
+    assert (session.screen, session.waiting.invitation.id) == (Screen.PAUSED, name(2))
+
+
+# ---------------------------------------------------------------- language and size
+
+
+def test_language_and_size_last_for_one_session():
+    """They are kept through undo and ending, and are gone for whoever comes next."""
+    wishes = (Speak(TAPPED, english=True), Enlarge(TAPPED, elder=True))
+    session, _ = led(offer(), *wishes)
+    assert (session.english, session.elder, session.deadline_ms) == (True, True, SHOWN + TTL)
+    session, _ = led(Tap(TAPPED, name(1), 2), Saved(SAVED, 1), Undo(SAVED), start=session)
+    assert (session.english, session.elder) == (True, True)
+    again = SAVED + ARM_MS
+    session, _ = led(Tap(again, name(1), 2), Saved(again, 2), Skip(again), start=session)
+    assert (session.ending, session.english, session.elder) == (Ending.SKIPPED, True, True)
+    for way in ((Tick(LATE),), (offer(2, again + 1),)):
+        after, _ = led(*way, start=session)
+        assert (after.english, after.elder) == (False, False)
+    back, _ = led(offer(), *wishes, Speak(TAPPED, english=False), Enlarge(TAPPED, elder=False))
+    assert back == led(offer())[0]
 
 
 # ---------------------------------------------------------------- undo
@@ -321,7 +443,7 @@ def test_a_pause_waits_for_the_citizen():
     """The window closes when the one in front of it is done."""
     session, _ = led(Pause(NOW, "午休"), start=rating(5))
     assert session.screen is Screen.THANKS
-    session, effects = led(Submit(NOW), start=session)
+    session, effects = led(Submit(NOW), Tick(LATE), start=session)
     assert effects == [Release(name(1))]
     assert session == fresh(session, screen=Screen.PAUSED, pause="午休")
 

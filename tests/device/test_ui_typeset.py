@@ -35,6 +35,20 @@ def test_a_number_is_not_torn_apart():
     assert wrap("202611230001", 50, by_tens) == ("20261", "12300", "01")
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "lines"),
+    [
+        ("综合受理03窗口", 60, ("综合受理", "03窗口")),
+        ("不动产登记综合服务3号窗口", 60, ("不动产登记", "综合服务", "3号窗口")),
+        ("第12窗口（工程建设）", 70, ("第12窗口", "（工程建设）")),
+        ("示例区A12号窗口", 80, ("示例区", "A12号窗口")),
+    ],
+)
+def test_a_windows_name_is_not_broken_inside_a_word(name, width, lines):
+    """A number stays with its 号 and 窗口, and the words of halls are kept whole."""
+    assert fit(name, (10,), width, 90, SQUARE).lines == lines
+
+
 def test_lines_are_evened_out():
     """No single sign is left on the last line."""
     found = fit("示例甲乙丙丁戊己庚", (10,), 80, 30, SQUARE)

@@ -6,17 +6,35 @@ Kivy draws a frame.
 """
 
 import json
+import logging
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from device.events import Offer, Saved
+from device.events import Offer, Saved, Tick
 from device.session import Refused, Screen, Session, step
 from device.ui.environment import prepare
-from tests.device.ui_views import INVITATION, VIEWS, view
+from tests.device import ui_facts
+from tests.device.ui_facts import lines
+from tests.device.ui_views import (
+    CONFIRM,
+    EVENING_MS,
+    HUB_MS,
+    INVITATION,
+    PAIRING,
+    PAIRINGS,
+    SETTINGS,
+    VIEWS,
+    for_elders,
+    in_english,
+    of_citizens,
+    unpaired,
+    view,
+)
 
 SCENARIO, WIDTH, HEIGHT = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 DIRECTORY = Path(sys.argv[4])
@@ -26,9 +44,10 @@ from kivy.base import EventLoop
 from kivy.clock import Clock
 from kivy.core.window import Window as KivyWindow
 
-from device.ui import touch
+from device.ui import theme, touch
 from device.ui.app import KioskApp
 from device.ui.fonts import simplified_chinese
+from device.ui.gallery import Gallery
 from device.ui.screen import KioskScreen
 
 
@@ -82,17 +101,37 @@ def say(**facts):
     print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
-def lines(screen):
-    return ["".join(text.lines) for text in screen.texts()]
-
-
 # ---------------------------------------------------------------- scenarios
 
 
 def pictures(stage):
     """Render every view, and with all reasons unfolded where there are any."""
+    yield from drawn(stage, VIEWS)
+
+
+def english(stage):
+    """The same for a citizen who has asked for English."""
+    shown = {f"{name}_en": in_english(each) for name, each in of_citizens().items()}
+    yield from drawn(stage, shown)
+
+
+def elders(stage):
+    """The same for a citizen who has asked for 长者模式, in both languages."""
+    shown = {f"{name}_elder": for_elders(each) for name, each in of_citizens().items()}
+    both = {f"{name}_en": in_english(each) for name, each in shown.items()}
+    yield from drawn(stage, shown | both)
+
+
+def evening(stage):
+    """The same in the evening."""
+    late = {f"{name}_evening": replace(each, hub_ms=EVENING_MS) for name, each in VIEWS.items()}
+    yield from drawn(stage, late)
+
+
+def drawn(stage, views):
     screen = stage.app.screen
-    for name, shown in VIEWS.items():
+    for name, shown in views.items():
+        screen.draw(VIEWS["connecting"])  # so that nothing is left unfolded
         screen.draw(shown)
         yield
         yield from picture(stage, name)
@@ -104,87 +143,44 @@ def pictures(stage):
 
 
 def picture(stage, name):
-    path = DIRECTORY / f"{name}-{WIDTH}.png"
-    stage.app.screenshot(path)
-    wide, high, rows = stage.app.pixels()
-    texts = stage.app.screen.texts()
-    say(
-        name=name,
-        png=str(path),
-        size=[wide, high],
-        colours=len({rows[at : at + 3] for at in range(0, len(rows), 3 * 97)}),
-        spilt=[
-            list(text.lines)
-            for text in texts
-            if text.texture_size[0] > text.width + 1 or text.texture_size[1] > text.height + 1
-        ],
-        outside=[list(text.lines) for text in texts if not inside(area(text), (0, 0, wide, high))],
-        overlaps=overlaps(stage.app.screen),
-        crossed=crossed(texts),
-        texts=lines(stage.app.screen),
-        cut_lines=cut_lines(stage.app.screen.find("comment")),
-        keys=sorted(stage.app.screen._sheet.keys),
-        key_sizes={
-            key: [round(button.width), round(button.height)]
-            for key, button in stage.app.screen._sheet.keys.items()
-        },
-    )
+    say(**ui_facts.of(stage.app, name, DIRECTORY / f"{name}-{WIDTH}.png"))
     yield
 
 
-def cut_lines(field):
-    """Heights of the lines of the citizen's own words that are not seen whole."""
-    if field is None or not field.text:
-        return []
-    drawn = [each for each in field.canvas.children if each in field._lines_rects]
-    assert drawn
-    return [each.size[1] for each in drawn if each.size[1] != field.line_height]
+def pairings(stage):
+    """Render every picture of a kiosk without a window."""
+    for name, shown in PAIRINGS.items():
+        stage.app.screen.draw(shown)
+        yield
+        yield from picture(stage, name)
 
 
-def area(widget):
-    """Left, bottom, right and top of what is seen of a widget."""
-    (left, bottom), (wide, high) = (
-        (widget.texture_pos, widget.texture_size)
-        if hasattr(widget, "texture_pos")
-        else (widget.pos, widget.size)
-    )
-    return left, bottom, left + wide, bottom + high
-
-
-def inside(one, other):
-    return one[0] >= other[0] and one[1] >= other[1] and one[2] <= other[2] and one[3] <= other[3]
-
-
-def overlaps(screen):
-    """Pairs of buttons, or of texts and a button they are not written on, that collide."""
-    buttons = list(screen._sheet.keys.values())
-    loose = [text for text in screen.texts() if text.parent not in buttons]
-    return [
-        [named(one), named(other)]
-        for number, one in enumerate(buttons)
-        for other in [*buttons[number + 1 :], *loose]
-        if collide(area(one), area(other))
-    ]
-
-
-def crossed(texts):
-    """Pairs of texts that lie on each other; the room above and below their signs may."""
-    return [
-        ["".join(one.lines), "".join(other.lines)]
-        for number, one in enumerate(texts)
-        for other in texts[number + 1 :]
-        if collide(area(one), area(other), room=4)
-    ]
-
-
-def collide(one, other, room=0):
-    beside = one[0] >= other[2] or other[0] >= one[2]
-    above = one[1] + room >= other[3] - room or other[1] + room >= one[3] - room
-    return not beside and not above
-
-
-def named(widget):
-    return getattr(widget, "key", "") or "".join(widget.lines)
+def paired(stage):
+    """Lead a kiosk from code to code to window, and tell what stands there each time."""
+    screen = stage.app.screen
+    another = replace(PAIRING, code="705618", qr="https://hub.example/pair?code=705618")
+    asked = view(Screen.INVITED)
+    for name, shown in (
+        ("idle", VIEWS["idle"]),
+        ("code", unpaired()),
+        ("another", unpaired(another)),
+        ("away", unpaired(another, connected=False)),
+        ("back", unpaired(another)),
+        ("confirm", unpaired(replace(CONFIRM, code="705618"))),
+        ("paired", VIEWS["idle"]),
+        ("asked", replace(asked, settings=unpaired().settings, hub_ms=HUB_MS)),
+    ):
+        screen.draw(shown)
+        yield
+        yield from picture(stage, name)
+        say(name=f"{name}-pieces", pieces=len(list(screen.walk())))
+    screen.draw(unpaired())
+    yield from stands(stage)
+    before = stage.app.frames
+    for moment in range(60):
+        screen.draw(unpaired(hub_ms=HUB_MS + moment * 50, now_ms=10_000 + moment * 50))
+        yield
+    say(name="ticking", frames=stage.app.frames - before)
 
 
 def touches(stage):
@@ -222,21 +218,28 @@ def touches(stage):
     )
 
 
+def stands(stage):
+    """Wait until the change of pictures is over, and its last frame is drawn."""
+    began = time.monotonic()
+    while time.monotonic() < began + 0.3 or stage.app.screen._sheet.opacity < 1:
+        yield
+    for _ in range(3):
+        yield
+
+
 def still(stage):
     """Show a view, wait until it stands, and count frames while equal views come in."""
     screen = stage.app.screen
-    for name in ("idle", "invited", "reasons_words"):
+    for name in ("idle", "invited", "thanks_bad_words"):
         screen.draw(VIEWS[name])
-        began = time.monotonic()
-        while time.monotonic() < began + 0.3:  # the change of pictures takes 120 ms
-            yield
+        yield from stands(stage)
         before = stage.app.frames
         for moment in range(40):
             screen.draw(replace(VIEWS[name], now_ms=10_000 + moment % 2))
             yield
         say(name=name, frames=stage.app.frames - before)
     for name, change in (
-        ("a second later", lambda: screen.draw(replace(VIEWS["reasons_words"], now_ms=20_000))),
+        ("a second later", lambda: screen.draw(replace(VIEWS["thanks_bad_words"], now_ms=20_000))),
         ("after a screenshot", stage.app.pixels),
     ):
         before = stage.app.frames
@@ -285,16 +288,21 @@ def wiped(stage):
     say(undo_later=screen.find("undo") is not None)
     stage.app.screenshot(DIRECTORY / f"written-{WIDTH}.png")
     old = screen.find("comment")
-    stage.touch("submit")
-    yield
-    yield
     stage.emit(Saved(stage.now, stage.session.revision))
-    yield
-    say(after_submit=str(stage.session.screen), comment_on_thanks=screen.find("comment") is None)
     stage.touch("done")
     yield
     yield
-    say(rest=str(stage.session.screen), texts=lines(screen), old=old.text, focused=old.focus)
+    say(
+        ended=str(stage.session.ending),
+        buttons=sorted(screen._sheet.keys),
+        texts=lines(screen),
+        old=old.text,
+        focused=old.focus,
+    )
+    stage.now += 3_000
+    stage.emit(Tick(stage.now))
+    yield
+    say(rest=str(stage.session.screen), texts=lines(screen))
     stage.session, _ = step(stage.session, Offer(stage.now, replace(INVITATION, id="b" * 32)))
     stage.session = replace(stage.session, deadline_ms=stage.now + 60_000)
     stage.show()
@@ -311,9 +319,106 @@ def wiped(stage):
         hidden=screen.find("reason-214") is None,
         chosen=list(stage.session.draft.reasons),
         texts=lines(screen),
-        submits=screen.find("submit").action is not None,
         kinds=sorted({type(event).__name__ for event in stage.events}),
     )
 
+
+def wishes(stage):
+    """A citizen asks for English and large type, rates and goes; the next one finds neither."""
+    screen = stage.app.screen
+    stage.session, _ = step(Session(), Offer(stage.now, INVITATION, 60_000))
+    stage.show()
+    yield
+    said = {}
+    for moment, key in (
+        ("english", "language"),
+        ("large", "elder"),
+        ("chinese", "language"),
+        ("usual", "elder"),
+        ("english again", "language"),
+    ):
+        stage.touch(key)
+        yield
+        yield
+        said[moment] = [stage.session.english, stage.session.elder, lines(screen)]
+    stage.now += 1_000
+    stage.touch("level-1")
+    yield
+    yield
+    said["saving"] = [stage.session.english, screen.find("language").action is None]
+    stage.emit(Saved(stage.now, stage.session.revision))
+    yield
+    said["thanks"] = lines(screen)
+    stage.touch("done")
+    yield
+    yield
+    said["ending"] = lines(screen)
+    skipped = [type(event).__name__ for event in stage.events][-2:]
+    stage.now += 3_000
+    stage.emit(Tick(stage.now))
+    stage.session, _ = step(stage.session, Offer(stage.now, INVITATION, 60_000))
+    stage.show()
+    yield
+    said["next"] = lines(screen)
+    say(**said, skipped=skipped)
+    bare = replace(SETTINGS, english=False, elder=True)
+    screen.draw(view(Screen.INVITED, settings=bare))
+    yield
+    say(keys=sorted(screen._sheet.keys))
+
+
+def rotation(stage):
+    """Let announcements and pictures take turns, with files that are none among them."""
+    folder = DIRECTORY / f"gallery-{WIDTH}"
+    folder.mkdir()
+    put = ui_facts.a_png
+    (folder / "1 海报.png").write_bytes(put(300, 200, (200, 30, 30)))
+    (folder / "2 大图.PNG").write_bytes(put(4000, 1000, (30, 160, 60)))
+    (folder / "3 损坏.png").write_bytes(put(300, 200, (0, 0, 0))[:90])
+    (folder / "4 二十兆.jpg").write_bytes(b"\xff\xd8" + bytes(20 << 20))
+    (folder / "5 不是图片.jpg").write_bytes(b"<html>")
+    (folder / "6 说谎.png").write_bytes(ui_facts.a_lying_png())
+    (folder / "7 通知.txt").write_text("本周六上午照常办公\n", encoding="utf-8")
+    (folder / "8 控制符.txt").write_text("\u202e反", encoding="utf-8")
+    records = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())
+    logging.getLogger("device.ui.gallery").addHandler(handler)
+    logging.getLogger("device.ui.gallery").propagate = False
+    screen = stage.app.screen
+    screen.gallery = Gallery(folder, screen._redraw)
+    shown = view(Screen.IDLE, settings=replace(SETTINGS, announcements=("办理社保业务请先取号",)))
+    seen = []
+    before = None
+    for turn in range(6):
+        at = replace(shown, now_ms=turn * theme.TURN_MS)
+        screen.draw(at)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and (
+            screen.gallery._shown is before or not screen.gallery.texts
+        ):
+            yield
+        before = screen.gallery._shown
+        for _ in range(3):
+            yield
+        rows = stage.app.pixels()[2]
+        colours = {rows[at : at + 3] for at in range(0, len(rows), 3 * 53)}
+        seen.append([lines(screen), [name for name, rgb in MARKS.items() if rgb in colours]])
+    yield from picture(stage, "idle_picture")
+    frames = stage.app.frames
+    for moment in range(60):
+        screen.draw(replace(at, now_ms=at.now_ms + moment))
+        yield
+    frames = stage.app.frames - frames
+    elder = replace(at, settings=replace(shown.settings, elder=True))
+    screen.draw(elder)
+    yield
+    say(seen=seen, told=records, frames=frames, threads=threading.active_count())
+    yield from picture(stage, "elder")
+    screen.gallery.close()
+    say(closed=[thread.name for thread in threading.enumerate() if thread.name == "gallery"])
+
+
+MARKS = {"red": bytes((200, 30, 30)), "green": bytes((30, 160, 60))}
 
 Stage().app.run()

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from device.events import Draft
-from device.session import Screen, Session
-from device.view import View
-from protocol.messages import Invitation, Settings, Staff, Window
+from device.session import Ending, Screen, Session
+from device.view import EnrolmentView, Step, View
+from protocol.messages import Invitation, Pairing, Settings, Staff, Window
 
 STAFF = Staff(name="示例甲", number="0317", post="窗口工作人员")
 WINDOW = Window(name="3号窗口", label="综合受理")
@@ -46,13 +46,22 @@ LONGEST = replace(
 UNBROKEN = replace(INVITATION, matter="W" * 200, serial="-" + "W" * 63, staff=Staff(name="䶮"))
 
 
+HUB_MS = 1_795_400_000_000
+EVENING_MS = 1_795_431_000_000
+PAIRING = Pairing(code="384219", until=HUB_MS + 97_000, qr="https://hub.example/pair?code=384219")
+LONGEST_PAIRING = replace(PAIRING, qr="https://hub.example/" + "Ab0-" * 45)
+LONGEST_WINDOW = Window(name=("𠮷䶮" + LONG)[:40], label=LONG[40:80])
+
+
 def draft(level, **more):
     return Draft(invitation="a" * 32, level=level, elapsed_ms=900, tapped_ms=9_000, **more)
 
 
 def view(screen, invitation=INVITATION, settings=SETTINGS, **more):
     around = {name: more.pop(name) for name in ("connected", "text_input") if name in more}
-    if screen not in (Screen.IDLE, Screen.PAUSED):
+    if screen is Screen.ENDING:
+        more = {"deadline_ms": 12_000, **more}
+    elif screen not in (Screen.IDLE, Screen.PAUSED):
         more = {"invitation": invitation, "deadline_ms": 58_000, **more}
     return View(
         session=Session(screen=screen, **more),
@@ -64,21 +73,102 @@ def view(screen, invitation=INVITATION, settings=SETTINGS, **more):
     )
 
 
+def unpaired(pairing=PAIRING, settings=SETTINGS, **more):
+    """What a kiosk shows that has no window yet."""
+    bare = replace(settings, window=None, staff=None, announcement="", pairing=pairing)
+    usual = {"hub_ms": HUB_MS, "device": "kiosk-01", "now_ms": 10_000, **more}
+    around = {name: usual.pop(name) for name in ("hub_ms", "device", "now_ms")}
+    return replace(view(Screen.IDLE, settings=bare, **usual), **around)
+
+
+CONFIRM = replace(PAIRING, window=WINDOW)
+PAIRINGS = {
+    "pairing": unpaired(),
+    "pairing_longest": unpaired(LONGEST_PAIRING, LONGEST_SETTINGS, device="k" * 32),
+    "pairing_plain": unpaired(replace(PAIRING, qr="384219")),
+    "confirm": unpaired(CONFIRM),
+    "confirm_longest": unpaired(
+        replace(PAIRING, window=LONGEST_WINDOW), LONGEST_SETTINGS, device="k" * 32
+    ),
+    "pairing_over": unpaired(hub_ms=PAIRING.until),
+    "pairing_away": unpaired(connected=False),
+    "pairing_none": unpaired(None),
+}
+ONE_SIGN = replace(INVITATION, staff=Staff(name="㛃"), matter="䶮")
+ANNOUNCED = replace(
+    SETTINGS, announcements=("本周六上午照常办公", "办理社保业务请先取号，2 楼自助区可打印证明")
+)
 VIEWS = {
     "connecting": view(Screen.IDLE, settings=None, connected=False),
     "idle": view(Screen.IDLE),
     "idle_nobody": view(Screen.IDLE, settings=replace(SETTINGS, staff=None)),
+    "idle_words": view(
+        Screen.IDLE,
+        settings=replace(SETTINGS, window=Window(name="滨海新区不动产登记综合受理03窗口")),
+    ),
     "idle_longest": view(Screen.IDLE, settings=LONGEST_SETTINGS, connected=False),
+    "idle_elder": view(Screen.IDLE, settings=replace(SETTINGS, elder=True)),
     "invited": view(Screen.INVITED),
+    "invited_one_sign": view(Screen.INVITED, ONE_SIGN),
     "invited_longest": view(Screen.INVITED, LONGEST, LONGEST_SETTINGS, connected=False),
     "invited_unbroken": view(Screen.INVITED, UNBROKEN),
     "saving": view(Screen.SAVING, draft=draft(4)),
-    "reasons": view(Screen.REASONS, draft=draft(2)),
-    "reasons_words": view(Screen.REASONS, draft=draft(1, comment="示例\n两行"), text_input=True),
     "thanks": view(Screen.THANKS, draft=draft(5)),
-    "reasons_full": view(Screen.REASONS, draft=draft(1, comment=LONG[:150]), text_input=True),
     "thanks_bad": view(Screen.THANKS, draft=draft(1)),
+    "thanks_2": view(Screen.THANKS, draft=draft(2)),
+    "thanks_chosen": view(Screen.THANKS, draft=draft(4, reasons=("407",))),
+    "thanks_bad_chosen": view(Screen.THANKS, draft=draft(2, reasons=("208",))),
     "thanks_words": view(Screen.THANKS, draft=draft(3), text_input=True),
-    "paused": view(Screen.PAUSED, pause=LONG[:60], connected=False),
+    "thanks_bad_words": view(Screen.THANKS, draft=draft(1, comment="示例\n两行"), text_input=True),
+    "thanks_full": view(Screen.THANKS, draft=draft(1, comment=LONG[:150]), text_input=True),
+    **{f"ending_{ending}": view(Screen.ENDING, ending=ending) for ending in Ending},
+    "paused": view(Screen.PAUSED, pause="系统维护，请到相邻窗口办理"),
+    "paused_longest": view(Screen.PAUSED, pause=LONG[:60], connected=False),
     "out_of_service": view(Screen.OUT_OF_SERVICE, draft=draft(4), connected=False),
+}
+CITIZENS = (Screen.INVITED, Screen.SAVING, Screen.THANKS, Screen.ENDING)
+
+
+def of_citizens():
+    """The views on which a citizen's wish for language or size can be seen."""
+    return {name: each for name, each in VIEWS.items() if each.session.screen in CITIZENS}
+
+
+def in_english(shown):
+    return replace(shown, session=replace(shown.session, english=True))
+
+
+def for_elders(shown):
+    return replace(shown, session=replace(shown.session, elder=True))
+
+
+ENROLMENT = EnrolmentView("kiosk-01", "sample-hall", "/dev/pingyi/desk")
+LONGEST_ENROLMENT = replace(
+    ENROLMENT, device="k" * 32, hall="h" * 32, port="/dev/serial/by-id/usb-" + "W" * 80
+)
+NO_PORT = "无法打开端口 /dev/pingyi/desk：没有这个端口，请检查线缆是否插好、端口名称是否写对"
+REACHED = "已用本机证书连接 hub.example:8883"
+UNREACHED = "hub.example:8883 的服务器证书不可信：Hostname mismatch。请核对地址和本机时间"
+REASON = (
+    "两边显示的数字不一致：不能入网。请拔掉线缆，检查中间有没有接别的设备，"
+    "在评价器上重新开始入网后再试"
+)
+ENROLMENTS = {
+    "enrol_waiting": ENROLMENT,
+    "enrol_no_port": replace(ENROLMENT, text=NO_PORT, again=True),
+    "enrol_waiting_longest": replace(LONGEST_ENROLMENT, text=(NO_PORT + "W" * 300)),
+    "enrol_joining": replace(ENROLMENT, step=Step.JOINING),
+    "enrol_comparing": replace(ENROLMENT, step=Step.COMPARING, number="027645"),
+    "enrol_comparing_longest": replace(LONGEST_ENROLMENT, step=Step.COMPARING, number="000000"),
+    "enrol_issuing": replace(ENROLMENT, step=Step.ISSUING),
+    "enrol_storing": replace(ENROLMENT, step=Step.STORING),
+    "enrol_testing": replace(ENROLMENT, step=Step.TESTING),
+    "enrol_done": replace(ENROLMENT, step=Step.DONE, text=REACHED, passed=True, again=True),
+    "enrol_done_elsewhere": replace(ENROLMENT, step=Step.DONE, again=True),
+    "enrol_done_unreached": replace(ENROLMENT, step=Step.DONE, text=UNREACHED),
+    "enrol_done_longest": replace(LONGEST_ENROLMENT, step=Step.DONE, text=UNREACHED + "W" * 300),
+    "enrol_failed": replace(ENROLMENT, step=Step.FAILED, text=REASON),
+    "enrol_failed_longest": replace(
+        LONGEST_ENROLMENT, step=Step.FAILED, text=REASON + LONG[:200], again=True
+    ),
 }

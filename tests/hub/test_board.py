@@ -1,7 +1,7 @@
 """What kiosks should show is published anew whenever it changes, under growing versions."""
 
 import pytest
-from world_hall import OTHER_WINDOW, WINDOW, Hall
+from world_hall import CALLER, OTHER_WINDOW, WINDOW, Hall
 
 from protocol import wire
 from protocol.messages import Settings, Slot
@@ -44,8 +44,8 @@ def test_strangers_get_nothing(hall):
 
 def test_a_pause_is_what_the_citizen_reads(hall):
     """A pause reaches the settings with its reason, and leaves them again."""
-    hall.ask(hall.desk.pause(WINDOW, "示例原因"))
-    hall.ask(hall.desk.pause(WINDOW, None))
+    hall.ask(hall.desk.pause(WINDOW, "示例原因", CALLER))
+    hall.ask(hall.desk.pause(WINDOW, None, CALLER))
     assert [each.paused for each in settings(hall)] == ["示例原因", None]
 
 

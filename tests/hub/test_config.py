@@ -3,7 +3,7 @@
 import pytest
 
 from hub.config import BrokerConfig, ConfigError, UpstreamConfig, load
-from protocol.messages import Staff
+from protocol.messages import Window
 
 GOOD = """
 hall = "demo-hall"
@@ -12,7 +12,10 @@ state = "state"
 
 [api]
 port = 0
-key_files = ["keys/api"]
+certificate = "keys/api.pem"
+key = "keys/api.key"
+address = "https://hub.example"
+idle_minutes = 5
 
 [upstream]
 url = "http://127.0.0.1:9/evaluate"
@@ -25,20 +28,17 @@ public_key = "keys/k1.pem"
 [[windows]]
 name = "1号窗口"
 label = "综合受理"
-device = "k1"
 ttl_s = 90
-staff = { name = "示例甲", number = "007" }
 
 [[windows]]
 name = "2号窗口"
-device = "k1"
 """
 
 
 @pytest.fixture
 def write(tmp_path):
     (tmp_path / "keys").mkdir()
-    for name in ("api", "k1.pem"):
+    for name in ("api.pem", "api.key", "k1.pem"):
         (tmp_path / "keys" / name).write_text("", encoding="utf-8")
 
     def write(text):
@@ -64,13 +64,14 @@ def test_a_good_file_loads(write):
 
     assert config.hall == "demo-hall"
     assert config.api.host == "127.0.0.1"
-    assert config.api.key_files == ("keys/api",)
+    assert (config.api.certificate, config.api.key) == ("keys/api.pem", "keys/api.key")
+    assert (config.api.idle_minutes, config.api.session_hours) == (5, 12)
     assert config.broker == BrokerConfig(embedded=True, host="127.0.0.1", port=1883)
     assert config.upstream == UpstreamConfig(url="http://127.0.0.1:9/evaluate", timeout_s=5.0)
     first, second = config.windows
     assert (first.ttl_s, second.ttl_s) == (90, 60)
-    assert first.staff == Staff(name="示例甲", number="007")
-    assert second.staff is None
+    assert first.shown() == Window(name="1号窗口", label="综合受理")
+    assert second.shown() == Window(name="2号窗口")
 
 
 def test_little_is_needed(write):
@@ -89,7 +90,11 @@ def test_all_faults_are_told_at_once(write):
 
         [api]
         port = 70000
-        key_files = "keys/api"
+        key_files = ["keys/api"]
+        certificate = ["keys/api"]
+        address = "hub.example"
+        idle_minutes = 0
+        session_hours = 25
 
         [broker]
         embedded = "yes"
@@ -114,7 +119,11 @@ def test_all_faults_are_told_at_once(write):
         "hall_nmae": "没有这一项，请检查拼写",
         "state": "缺少此项",
         "api.port": "不能大于 65535",
-        "api.key_files": "类型不对：应为数组，实为文字",
+        "api.key_files": "没有这一项，请检查拼写",
+        "api.certificate": "类型不对：应为文字，实为数组",
+        "api.address": "格式不对，或含有控制字符等不允许的字符",
+        "api.idle_minutes": "不能小于 1",
+        "api.session_hours": "不能大于 24",
         "broker.embedded": "类型不对：应为 true/false，实为文字",
         "upstream.url": "缺少此项",
         "upstream.timeout_s": "必须大于 0.0",
@@ -122,12 +131,13 @@ def test_all_faults_are_told_at_once(write):
         "devices[1].public_key": "缺少此项",
         "windows[1].name": "不能为空",
         "windows[1].ttl_s": "不能大于 600",
-        "windows[1].staff.name": "格式不对，或含有控制字符等不允许的字符",
+        "windows[1].device": "没有这一项，请检查拼写",
+        "windows[1].staff": "没有这一项，请检查拼写",
     }
 
 
 def test_names_that_do_not_fit_together_are_told(write):
-    """Twice the same name, a device that is not there, a name no topic can hold."""
+    """Twice the same name, a name no topic can hold, half of what encrypts the interface."""
     path = write(
         """
         hall = "Halle 1"
@@ -138,21 +148,22 @@ def test_names_that_do_not_fit_together_are_told(write):
             { name = "k1", public_key = "keys/k1.pem" },
             { name = "k/2", public_key = "keys/k1.pem" },
         ]
-        windows = [{ name = "1号窗口", device = "k9" }, { name = "1号窗口", device = "k1" }]
+        windows = [{ name = "1号窗口" }, { name = "1号窗口" }]
+        api = { certificate = "keys/api.pem" }
         """
     )
     told = complaints(path)
-    assert set(told) == {"hall", "devices[3].name", "devices", "windows", "windows[1].device"}
-    assert "k9" in told["windows[1].device"]
+    assert set(told) == {"hall", "devices[3].name", "devices", "windows", "api.certificate"}
 
 
 def test_files_that_are_not_there_are_told(write, tmp_path):
     """Secrets stand in files of their own; each that is missing is named."""
-    for name in ("api", "k1.pem"):
+    for name in ("api.pem", "api.key", "k1.pem"):
         (tmp_path / "keys" / name).unlink()
     assert complaints(write(GOOD)) == {
         "devices[1].public_key": "找不到文件 keys/k1.pem",
-        "api.key_files[1]": "找不到文件 keys/api",
+        "api.certificate": "找不到文件 keys/api.pem",
+        "api.key": "找不到文件 keys/api.key",
     }
 
 

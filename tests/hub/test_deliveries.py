@@ -3,7 +3,7 @@ import time
 import pytest
 from upstream_world import Hub, a_rating, keep_rating, verify
 
-from hub.store import deliveries
+from hub.store import backlog, deliveries
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_what_is_settled_stays_settled(hub):
     hub.writer.call(lambda db: deliveries.accepted(db, d.id, 1))
     hub.writer.call(lambda db: deliveries.set_aside(db, d.id, "x", 2))
     hub.writer.call(lambda db: deliveries.retry(db, d.id, 3, "x"))
-    hub.writer.call(lambda db: deliveries.again(db, d.serial, d.service_number, 3))
+    hub.writer.call(lambda db: deliveries.retry_set_aside(db, 3))
     assert hub.row("A", "service") == ("accepted", "", 0)
 
 
@@ -136,5 +136,5 @@ def test_what_was_set_aside_goes_again_with_its_rating(hub):
         hub.writer.call(lambda db, d=d: deliveries.set_aside(db, d.id, "示例原因", 1))
     assert hub.counts().set_aside == 3
     assert hub.writer.call(lambda db: deliveries.again(db, "A", 1, 2)) == 2
-    assert [each.serial for each in deliveries.not_there_yet(hub.reader, "set_aside", 9)] == ["B"]
-    assert hub.writer.call(lambda db: deliveries.all_again(db, 2)) == 1
+    assert [each.serial for each in backlog.records(hub.reader, "set_aside", 9)] == ["B"]
+    assert hub.writer.call(lambda db: deliveries.retry_set_aside(db, 2)) == 1

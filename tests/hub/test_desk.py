@@ -2,6 +2,7 @@
 
 import pytest
 from world_hall import (
+    CALLER,
     EMPTY_WINDOW,
     KEYS,
     NOW,
@@ -16,7 +17,7 @@ from world_hall import (
     withdrawn,
 )
 
-from hub import desk as desks
+from hub import errors
 from hub.store.invitations import UNSETTLED_LIMIT
 from protocol import signing, wire
 from protocol.messages import Slot, Staff
@@ -111,7 +112,7 @@ def test_withdrawing_where_nothing_is_open(hall):
 def test_a_rated_service_is_not_invited_again(hall):
     """One service, one rating; another service of the same case is another matter."""
     hall.send(rated(hall.invite().status.id))
-    with pytest.raises(desks.AlreadyRated, match="只评一次"):
+    with pytest.raises(errors.AlreadyRated, match="只评一次"):
         hall.invite()
     assert hall.invite(number=2).new
 
@@ -126,10 +127,10 @@ def test_an_unrated_service_may_be_invited_again(hall, build):
 def test_a_service_is_open_at_one_kiosk_only(hall):
     """The same service at a second kiosk is refused until the first has answered or timed out."""
     first = hall.invite().status.id
-    with pytest.raises(desks.OpenElsewhere, match="秒后可以重新邀请"):
+    with pytest.raises(errors.OpenElsewhere, match="秒后可以重新邀请"):
         hall.invite(OTHER_WINDOW)
     hall.ask(hall.desk.withdraw(WINDOW))
-    with pytest.raises(desks.OpenElsewhere):
+    with pytest.raises(errors.OpenElsewhere):
         hall.invite(OTHER_WINDOW)
     hall.send(withdrawn(first))
     assert hall.invite(OTHER_WINDOW).new
@@ -137,10 +138,10 @@ def test_a_service_is_open_at_one_kiosk_only(hall):
 
 def test_nobody_is_invited_to_a_paused_window(hall):
     """While a window is paused invitations are refused; afterwards they are taken again."""
-    hall.ask(hall.desk.pause(WINDOW, "示例原因"))
-    with pytest.raises(desks.WindowPaused, match="已暂停"):
+    hall.ask(hall.desk.pause(WINDOW, "示例原因", CALLER))
+    with pytest.raises(errors.WindowPaused, match="已暂停"):
         hall.invite()
-    hall.ask(hall.desk.pause(WINDOW, None))
+    hall.ask(hall.desk.pause(WINDOW, None, CALLER))
     assert hall.invite().new
 
 
@@ -149,15 +150,15 @@ def test_unknown_window(hall):
     for request in (
         lambda: hall.desk.invite("9号窗口", "SL0001", 1, case=a_case()),
         lambda: hall.desk.withdraw("9号窗口"),
-        lambda: hall.desk.pause("9号窗口", None),
+        lambda: hall.desk.pause("9号窗口", None, CALLER),
     ):
-        with pytest.raises(desks.UnknownWindow, match="9号窗口"):
+        with pytest.raises(errors.UnknownWindow, match="9号窗口"):
             hall.ask(request())
 
 
 def test_unknown_case(hall):
     """A case has to be registered before or with its invitation."""
-    with pytest.raises(desks.UnknownCase, match="先登记"):
+    with pytest.raises(errors.UnknownCase, match="先登记"):
         hall.ask(hall.desk.invite(WINDOW, "SL0001", 1))
     assert hall.ask(hall.desk.case("SL0001", 1)) is None
     assert hall.ask(hall.desk.put_case(a_case())) is True
@@ -167,19 +168,39 @@ def test_unknown_case(hall):
 
 def test_a_refused_invitation_leaves_nothing(hall):
     """What came with a refused request is not kept: one request, one commit."""
-    hall.ask(hall.desk.pause(WINDOW, "示例原因"))
-    with pytest.raises(desks.WindowPaused):
+    before = hall.rows("SELECT * FROM ledger")
+    hall.ask(hall.desk.pause(WINDOW, "示例原因", CALLER))
+    with pytest.raises(errors.WindowPaused):
         hall.invite()
     assert hall.rows("SELECT * FROM cases") == []
-    assert hall.rows("SELECT * FROM ledger") == []
+    assert hall.rows("SELECT * FROM ledger") == before
 
 
 def test_nobody_signed_on(hall):
-    """A window without a clerk needs one in the request."""
-    with pytest.raises(desks.NobodySignedOn, match="签到"):
+    """A window without a clerk invites nobody, whomever the request names."""
+    hall.ask(hall.bindings.sign_off(WINDOW, CALLER))
+    for named in (None, Staff(name="示例甲")):
+        with pytest.raises(errors.NobodySignedOn, match="签到"):
+            hall.invite(staff=named)
+    hall.ask(hall.bindings.sign_on(WINDOW, Staff(name="示例丙"), CALLER))
+    hall.invite(staff=Staff(name="示例丙"))
+    assert slots(hall)[-1].invitation.staff.name == "示例丙"
+
+
+def test_another_clerk_than_the_one_who_sits_there(hall):
+    """A window system cannot have a citizen rate a clerk who is not signed on."""
+    for named in (Staff(name="示例乙"), Staff(name="示例甲", number="0009")):
+        with pytest.raises(errors.AnotherClerk, match="示例甲"):
+            hall.invite(staff=named)
+    assert hall.account().invited == 0
+    assert hall.invite(staff=Staff(name="示例甲", post="不同的岗位说法")).new
+
+
+def test_a_window_without_a_kiosk_invites_nobody(hall):
+    """There is nobody to ask the citizen; the refusal says what to do."""
+    with pytest.raises(errors.NotPaired, match="配对"):
         hall.invite(EMPTY_WINDOW)
-    hall.invite(EMPTY_WINDOW, staff=Staff(name="示例丙"))
-    assert slots(hall, "k2")[-1].invitation.staff.name == "示例丙"
+    assert hall.account().invited == 0
 
 
 def test_a_case_shows_how_it_stands_but_never_the_level(hall):

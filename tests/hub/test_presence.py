@@ -1,6 +1,7 @@
 """Online means seen now (promise 9)."""
 
 import pytest
+from msgspec.structs import replace
 
 from hub.presence import HEARD_MS, Presence
 from protocol.messages import State
@@ -94,3 +95,13 @@ def test_a_will_alone_is_no_presence(presence):
     """A will heard before any birth shows nobody."""
     assert not presence.note("k1", gone())
     assert not presence.online("k1")
+
+
+def test_a_kiosk_without_place_is_named_while_it_is_here(presence, watch):
+    """By its own word; one that is away cannot say how it stands."""
+    presence.note("k1", here())
+    presence.note("k2", replace(here(), storage="low"))
+    presence.note("k3", replace(here(), storage="full"))
+    assert presence.short_of_storage() == {"k2": "low", "k3": "full"}
+    watch.ms += HEARD_MS
+    assert presence.short_of_storage() == {}

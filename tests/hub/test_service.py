@@ -186,7 +186,6 @@ def test_it_ends_within_its_time_while_a_client_hangs(hub):
 def test_what_was_receipted_survives_a_kill(tmp_path, mosquitto):
     """kill -9 in the middle of many ratings: all that were receipted are in the ledger file."""
     hub = HubProcess(tmp_path, embedded=False, broker_port=mosquitto.port)
-    hub.db.parent.mkdir()
     waiting = [an_invitation(f"SL{number}", issued_at=NOW + number) for number in range(900)]
     with Hall(hub.db.parent) as hall:
         hall.issue(*waiting)

@@ -1,17 +1,20 @@
 """Which outcomes count, as one table (promise 4)."""
 
 import pytest
-from world_hall import TTL_MS, expired, rated, withdrawn
+from msgspec.structs import replace
+from world_hall import TTL_MS, an_invitation, expired, rated, withdrawn
 
 from hub.rules.settle import GRACE_MS, Ruling, Standing, Verdict, settle
 
 INVITATION = "a" * 32
 MINE = "b" * 32
 OTHER = "c" * 32
+ISSUED = an_invitation(id=INVITATION)
+ALTERED = replace(ISSUED, matter="另一个事项")
 
 
 def standing(**change):
-    fields = {"device": "k1", "ttl_ms": TTL_MS, "outcome_id": None, "case_rated": False}
+    fields = {"device": "k1", "invitation": ISSUED, "outcome_id": None, "case_rated": False}
     return Standing(**(fields | change))
 
 
@@ -28,6 +31,11 @@ BAD_WITHOUT_REASON = rated(INVITATION, id=MINE, level=1)
 BAD = rated(INVITATION, id=MINE, level=2, reasons=("207", "214"), comment="示例")
 EXPIRED = expired(INVITATION, id=MINE)
 WITHDRAWN = withdrawn(INVITATION, id=MINE)
+ASKED = rated(INVITATION, id=MINE, asked=ISSUED)
+ASKED_OTHERWISE = rated(INVITATION, id=MINE, asked=ALTERED)
+LONGER = rated(INVITATION, id=MINE, asked=replace(ISSUED, ttl_ms=TTL_MS + 1))
+EXPIRED_OTHERWISE = expired(INVITATION, id=MINE, asked=ALTERED)
+WITHDRAWN_OTHERWISE = withdrawn(INVITATION, id=MINE, asked=ALTERED)
 
 TABLE = {
     "a good rating in time": (standing(), GOOD, Verdict.COUNTS, "rated"),
@@ -68,6 +76,23 @@ TABLE = {
     "a late rating": (standing(), LATE, Verdict.LATE, "expired"),
     "a reason that is not listed": (
         standing(), NO_SUCH_REASON, Verdict.UNKNOWN_REASON, "withdrawn",
+    ),
+    "a rating of what was issued": (standing(), ASKED, Verdict.COUNTS, "rated"),
+    "a rating of another wording": (
+        standing(), ASKED_OTHERWISE, Verdict.SHOWN_OTHERWISE, "withdrawn",
+    ),
+    "a rating under a longer time": (standing(), LONGER, Verdict.SHOWN_OTHERWISE, "withdrawn"),
+    "another wording of a case rated elsewhere": (
+        standing(case_rated=True), ASKED_OTHERWISE, Verdict.SHOWN_OTHERWISE, "withdrawn",
+    ),
+    "an expiry of another wording": (
+        standing(), EXPIRED_OTHERWISE, Verdict.SHOWN_OTHERWISE, "withdrawn",
+    ),
+    "a withdrawal of another wording": (
+        standing(), WITHDRAWN_OTHERWISE, Verdict.SHOWN_OTHERWISE, "withdrawn",
+    ),
+    "another wording after the end": (
+        ended("expired", OTHER), ASKED_OTHERWISE, Verdict.CLOSED, None,
     ),
     "a list that nobody has": (standing(), NO_SUCH_LIST, Verdict.UNKNOWN_REASON, "withdrawn"),
 }  # fmt: skip

@@ -168,9 +168,12 @@ def test_a_hub_killed_midway_sends_again_and_hears_already_exists(tmp_path, hub,
     for some in (10, 40, 70):
         command = [sys.executable, "-c", program, tmp_path, city.url]
         process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": places})
-        asyncio.run(until(lambda some=some: len(city.records()) >= some))
-        process.kill()
-        assert process.wait(10) == -9
+        try:
+            asyncio.run(until(lambda some=some: len(city.records()) >= some))
+        finally:
+            process.kill()
+            code = process.wait(10)
+        assert code == -9
     assert 0 < hub.counts().waiting < 120
     hub.forward_until(city.url, hub.nothing_waits)
     assert len(city.kept()) == len(set(city.kept())) == 120
@@ -250,7 +253,7 @@ def test_a_record_that_always_fails_does_not_stop_the_others(hub):
         hub.case(f"SL{n:04}")
 
     class Picky:
-        async def send(self, _kind, record):
+        async def send(self, _kind, record, **_):
             return Unavailable("HTTP 500") if record["projectNo"] == "SL0000" else Accepted()
 
         async def close(self):

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from web_world import CASE, CERTIFICATE, CITIZEN, WINDOW, case_path, open_hall, window_path
 
+from hub.rules.case import CaseFacts
 from hub.store import invitations, ledger
 from hub.web import openapi
-from hub.web.values import Health
+from hub.web.values import Health, InvitationRequest, PauseRequest
+from protocol.messages import Staff
 
 
 @pytest.fixture
@@ -99,7 +101,9 @@ def test_the_same_call_many_times_at_once_gives_one_invitation(hall):
 
 
 def test_a_case_may_come_with_its_invitation(hall):
-    """The case in the body is registered by the same call, the clerk of the body is taken."""
+    """The case in the body is registered by the same call; the clerk there is who signed on."""
+    signed_on = hall.ask("PUT", window_path("staff", "2号窗口"), {"name": "示例乙"})
+    assert signed_on.body["staff"]["name"] == "示例乙"
     made = hall.invite(case=CASE, staff={"name": "示例乙"}, window="2号窗口")
 
     assert made.status == 201
@@ -198,8 +202,10 @@ def test_the_openapi_page_is_whole_and_chinese(hall):
 
 
 def test_the_examples_of_the_openapi_page_work(hall):
-    """An integrator who copies them gets no error."""
-    case, invitation, reason = openapi.EXAMPLES.values()
-    assert hall.ask("PUT", case_path(invitation["serial"]), case).status == 201
-    assert hall.ask("POST", window_path("invitations"), invitation).status == 201
-    assert hall.ask("PUT", window_path("pause"), reason).status == 204
+    """An integrator who copies them, in the order of a day, gets no error."""
+    example = openapi.EXAMPLES
+    asked = example[InvitationRequest]
+    assert hall.ask("PUT", case_path(asked["serial"]), example[CaseFacts]).status == 201
+    assert hall.ask("PUT", window_path("staff"), example[Staff]).status == 200
+    assert hall.ask("POST", window_path("invitations"), asked).status == 201
+    assert hall.ask("PUT", window_path("pause"), example[PauseRequest]).status == 204

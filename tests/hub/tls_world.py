@@ -39,13 +39,14 @@ def pem(*things):
 
 
 class Papers:
-    """A root, its two CAs, and what they sign, as files in `folder`."""
+    """A root, its two CAs (made `at`), and what they sign, as files in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, at: datetime | None = None) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.root_key, self.device_key, self.server_key = new_key(), new_key(), new_key()
-        self.root = certificates.root(self.root_key, name="demo", now=now())
+        self.at = at or now()
+        self.root = certificates.root(self.root_key, name="demo", now=self.at)
         self.device_ca = self._authority(self.device_key, Purpose.DEVICE)
         self.server_ca = self._authority(self.server_key, Purpose.SERVER)
         self.revoked = []
@@ -60,7 +61,7 @@ class Papers:
             name="demo",
             issuer=self.root,
             issuer_key=self.root_key,
-            now=now(),
+            now=self.at,
         )
 
     def device(self, name, *, file=None, key=None, at=None, days=90):

@@ -3,22 +3,36 @@
 import contextlib
 import http.client
 import json
+import secrets
 import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from world_hall import bind
 
-from hub.config import ApiConfig, WindowConfig
+from hub.bindings import Bindings
+from hub.config import WindowConfig
 from hub.desk import Desk
+from hub.pairing import Codes
+from hub.renewal import Renewals
+from hub.roster import Roster
+from hub.rules.access import KEY_SCOPES
+from hub.rules.checkpoint import Verifier
+from hub.store import api_keys
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.web import app, auth
+from hub.web.ledger import PublicLedger
 from hub.web.values import Health
+from hub.windows import Windows
 from protocol.messages import Staff
 
+LEDGER_KEY = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
+LEDGER = Verifier("pingyi/demo", LEDGER_KEY.public_key().public_bytes_raw())
 CITIZEN = "示例办事人"
 CERTIFICATE = "120000190001010000"
 CASE = {
@@ -37,9 +51,10 @@ CASE = {
 WINDOW = "1号窗口"
 EMPTY_WINDOW = "2号窗口"
 WINDOWS = (
-    WindowConfig(name=WINDOW, device="k1", staff=Staff(name="示例甲")),
-    WindowConfig(name=EMPTY_WINDOW, device="k2"),
+    WindowConfig(name=WINDOW),
+    WindowConfig(name=EMPTY_WINDOW),
 )
+SEATS = {WINDOW: ("k1", Staff(name="示例甲")), EMPTY_WINDOW: ("k2", None)}
 
 
 def case_path(serial="津示例0001", number=1):
@@ -78,18 +93,20 @@ class Answer:
 class Hall:
     """What a test holds in hand: the writer, the clock, and a window system's client."""
 
-    def __init__(self, base: Path, limit: int):
+    def __init__(self, base: Path, limit: int, device_ca: str | None):
         self.base = base
-        self.key, digest = auth.new_key()
-        (base / "keys").write_text(f"# 示例系统\n\n{digest}  # 窗口系统\n", encoding="utf-8")
-        self.config = ApiConfig(key_files=("keys",))
         self.now = 1_700_000_000_000
         self.changed = []
         self.online = set()
         self.health = Health(ready=True)
         self.broken = False
+        self.roster = Roster("demo", {}, {}, device_ca)
+        self.published = []
         db = connect(base / "hub.db")
         migrate(db)
+        with db.atomic():
+            bind(db, SEATS, self.now)
+            _, self.key = api_keys.create(db, "示例系统", KEY_SCOPES, self.now)
         self.writer = Writer(db, limit=limit)
         self.port = 0
 
@@ -99,16 +116,34 @@ class Hall:
         return device in self.online
 
     def app(self):
-        desk = Desk(
-            self.writer,
-            Vault(b"k" * 32),
-            WINDOWS,
-            now=lambda: self.now,
-            changed=self.changed.append,
+        windows = Windows(WINDOWS)
+        self.codes = Codes(now=lambda: self.now, random_below=secrets.randbelow)
+        rooms = app.Rooms(
+            desk=Desk(
+                self.writer,
+                Vault(b"k" * 32),
+                windows,
+                now=lambda: self.now,
+                changed=self.changed.extend,
+            ),
+            bindings=Bindings(
+                self.writer,
+                windows,
+                self.codes,
+                now=lambda: self.now,
+                online=self.presence,
+                changed=self.changed.extend,
+            ),
+            renewals=Renewals(
+                self.writer,
+                self.roster,
+                now=lambda: self.now,
+                publish=lambda *sent: self.published.append(sent),
+            ),
+            keys=auth.Keys(self.base / "hub.db", now=lambda: self.now),
+            ledger=PublicLedger(self.base / "hub.db", LEDGER),
         )
-        return app.create(
-            desk, self.config, self.base, presence=self.presence, health=lambda: self.health
-        )
+        return app.create(rooms, presence=self.presence, health=lambda: self.health)
 
     def ask(self, method, path, body=None, **headers):
         """Send one request; a body that is not bytes is sent as JSON."""
@@ -133,9 +168,9 @@ class Hall:
 
 
 @contextlib.contextmanager
-def open_hall(base: Path, limit: int = 100):
+def open_hall(base: Path, limit: int = 100, device_ca: str | None = None):
     """Serve until the block ends; nothing is left running. `limit` is the writer's."""
-    hall = Hall(base, limit)
+    hall = Hall(base, limit, device_ca)
     hall.writer.start()
     server = uvicorn.Server(
         uvicorn.Config(

@@ -8,15 +8,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from hub.bindings import Bindings
 from hub.board import Board
 from hub.config import DeviceConfig, HubConfig, WindowConfig
 from hub.desk import Desk
 from hub.ingest import Ingest
+from hub.pairing import Codes
+from hub.rules.access import Caller, Scope
 from hub.rules.case import Applicant, Case
-from hub.store import invitations
+from hub.store import bindings, invitations
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Writer
+from hub.windows import Windows
 from protocol import signing
 from protocol.catalogue import CURRENT
 from protocol.messages import Expired, Invitation, Rated, Staff, Stamp, Window, Withdrawn
@@ -28,6 +32,7 @@ DEVICES = ("k1", "k2")
 WINDOW = "1号窗口"
 OTHER_WINDOW = "2号窗口"
 EMPTY_WINDOW = "3号窗口"
+VAULT = Vault(b"k" * 32)
 KEYS = {device: signing.generate_key() for device in DEVICES}
 STAMP = Stamp(boot="0" * 32, mono_ms=5_000, offset_ms=NOW, uncertainty_ms=20)
 CONFIG = HubConfig(
@@ -36,11 +41,13 @@ CONFIG = HubConfig(
     state="state",
     devices=tuple(DeviceConfig(name=name, public_key=f"{name}.pem") for name in DEVICES),
     windows=(
-        WindowConfig(name=WINDOW, device="k1", staff=Staff(name="示例甲")),
-        WindowConfig(name=OTHER_WINDOW, device="k2", staff=Staff(name="示例乙")),
-        WindowConfig(name=EMPTY_WINDOW, device="k2"),
+        WindowConfig(name=WINDOW),
+        WindowConfig(name=OTHER_WINDOW),
+        WindowConfig(name=EMPTY_WINDOW),
     ),
 )
+SEATS = {WINDOW: ("k1", Staff(name="示例甲")), OTHER_WINDOW: ("k2", Staff(name="示例乙"))}
+CALLER = Caller(name="key:0", scopes=frozenset(Scope))
 
 _ids = itertools.count(1)
 
@@ -105,6 +112,14 @@ def withdrawn(invitation, device="k1", **change):
     return _outcome(Withdrawn, invitation, device, change, reason="withdrawn")
 
 
+def bind(db, seats=SEATS, now=NOW):
+    """Pair kiosks with windows and sign clerks on, as if that had been done before."""
+    for window, (device, staff) in seats.items():
+        bindings.pair(db, window, device, by="console", now=now)
+        if staff is not None:
+            bindings.sign_on(db, window, staff, by="console", now=now)
+
+
 class Hall:
     """One hub's store and rules on a real file; what would be sent is kept in lists."""
 
@@ -116,21 +131,45 @@ class Hall:
         self.settled = []
         self.db = connect(self.path)
         migrate(self.db)
+        with self.db.atomic():
+            bind(self.db)
         self.writer = Writer(self.db, **options)
-        self.board = Board(self.writer, CONFIG, now=self.clock, publish=self._publish)
+        self.online = set(DEVICES)
+        windows = Windows(CONFIG.windows)
+        self.digits = iter(range(100_000, 1_000_000))
+        self.codes = Codes(now=self.clock, random_below=lambda _: next(self.digits))
+        self.board = Board(
+            self.writer,
+            CONFIG.hall_name,
+            windows,
+            DEVICES,
+            self.codes,
+            now=self.clock,
+            online=self.online.__contains__,
+            publish=self._publish,
+        )
+        self.bindings = Bindings(
+            self.writer,
+            windows,
+            self.codes,
+            now=self.clock,
+            online=self.online.__contains__,
+            changed=self.board.refresh,
+        )
         self.ingest = Ingest(
             self.writer,
             {device: key.public_key() for device, key in KEYS.items()},
             now=self.clock,
             acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
             settled=self._settle,
+            vault=VAULT,
         )
         self.desk = Desk(
             self.writer,
-            Vault(b"k" * 32),
-            CONFIG.windows,
+            VAULT,
+            windows,
             now=self.clock,
-            changed=lambda device: self.board.refresh([device]),
+            changed=self.board.refresh,
         )
         self.reader = connect(self.path)
         self.writer.start()
@@ -230,7 +269,7 @@ class Hall:
         return [
             kind
             for kind, of in self.rows("SELECT kind, invitation FROM ledger ORDER BY position")
-            if kind != "invited" and invitation in (None, of)
+            if of and kind != "invited" and invitation in (None, of)
         ]
 
     def counted(self):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -17,16 +18,34 @@ from brokers import LOOPBACK, eventually, free_port
 from cryptography.hazmat.primitives import serialization
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from world_hall import DEVICES, KEYS, WINDOW, a_case
+from world_hall import DEVICES, KEYS, SEATS, WINDOW, a_case, bind
 
-from hub.web import auth
+from hub.rules.access import KEY_SCOPES
+from hub.store import api_keys
+from hub.store.database import connect, migrate
 from protocol import signing, topics, wire
-from protocol.messages import Receipt, Settings, Slot, State
+from protocol.messages import Certificate, Receipt, Settings, Slot, State
 from protocol.topics import Leaf
 
 ROOT = Path(__file__).resolve().parents[2]
 HALL = "demo"
-KINDS = {Leaf.RECEIPT: Receipt, Leaf.SETTINGS: Settings, Leaf.INVITATION: Slot}
+KINDS = {
+    Leaf.RECEIPT: Receipt,
+    Leaf.SETTINGS: Settings,
+    Leaf.INVITATION: Slot,
+    Leaf.CERTIFICATE: Certificate,
+}
+
+
+def furnish(path, seats=None):
+    """Bind kiosks and clerks in a hub's file that does not run yet; return an interface key."""
+    path.parent.mkdir(exist_ok=True)
+    now = time.time_ns() // 1_000_000
+    with closing(connect(path)) as db:
+        migrate(db)
+        with db.atomic():
+            bind(db, seats or {WINDOW: SEATS[WINDOW]}, now)
+            return api_keys.create(db, "示例系统", KEY_SCOPES, now)[1]
 
 
 class HubProcess:
@@ -36,8 +55,6 @@ class HubProcess:
         self.folder = folder
         self.broker_port = broker_port
         self.port = free_port()
-        self.key, digest = auth.new_key()
-        (folder / "keys").write_text(digest + "\n", encoding="ascii")
         for device in DEVICES:
             pem = (
                 KEYS[device]
@@ -53,11 +70,12 @@ class HubProcess:
         )
         self.config.write_text(
             f'hall = "{HALL}"\nhall_name = "示例大厅"\nstate = "state"\n'
-            f'[api]\nport = {self.port}\nkey_files = ["keys"]\n'
+            f"[api]\nport = {self.port}\n"
             f"[broker]\nembedded = {str(embedded).lower()}\nport = {broker_port}\n{devices}"
-            f'[[windows]]\nname = "{WINDOW}"\ndevice = "k1"\nstaff = {{ name = "示例甲" }}\n',
+            f'[[windows]]\nname = "{WINDOW}"\n',
             encoding="utf-8",
         )
+        self.key = furnish(self.db)
         self.log = folder / "hub.log"
         self.process: subprocess.Popen | None = None
 
@@ -160,8 +178,11 @@ class Kiosk:
 
     def _on_message(self, _client, _data, message):
         topic = topics.parse(message.topic)
-        if topic.device == self.device:  # amqtt may hand over what it retained for others
-            self.heard.append((topic.leaf, wire.decode(KINDS[topic.leaf], message.payload)))
+        # amqtt may hand over what it retained for others, or on leaves that go up
+        if topic.device == self.device and topic.leaf in KINDS:
+            taken_back = not message.payload  # of what was retained
+            said = None if taken_back else wire.decode(KINDS[topic.leaf], message.payload)
+            self.heard.append((topic.leaf, said))
 
     def say(self, leaf, payload, *, retain=False):
         self._client.publish(self._topic(leaf), payload, qos=1, retain=retain)
@@ -178,7 +199,7 @@ class Kiosk:
         self._client.socket().close()
 
     def all(self, leaf):
-        return [message for of, message in list(self.heard) if of is leaf]
+        return [message for of, message in list(self.heard) if of is leaf and message is not None]
 
     def committed(self):
         return {name for receipt in self.all(Leaf.RECEIPT) for name in receipt.committed}

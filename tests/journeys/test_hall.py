@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,7 +79,8 @@ def test_every_rating_of_the_sample_arrives_though_hub_and_city_are_interrupted(
     total = sum(counted[key] for key in ("rated", "expired", "withdrawn", "open"))
     assert counted["invited"] == total
     pictures = sorted((tmp_path / "out").glob("*.png"))
-    assert [each.stem[3:] for each in pictures][:3] == ["idle", "invitation", "thanks"]
+    first = ["00-pairing", "01-idle", "02-invitation", "03-thanks"]
+    assert [each.stem for each in pictures][:4] == first
     for picture in pictures:
         assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert picture.stat().st_size > 5_000  # a blank window compresses to less
@@ -124,7 +127,7 @@ def test_services_of_one_case_arrive_in_the_order_of_the_file(tmp_path):
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
     assert list(arrived(tmp_path / "out")) == [("A1", "3"), ("A1", "1"), ("A1", "2")]
     steps = [each.stem[3:] for each in sorted((tmp_path / "out").glob("*.png"))]
-    first = ["idle", "invitation", "thanks", "end"]
+    first = ["pairing", "idle", "invitation", "thanks", "end"]
     assert steps == [*first, "idle", "invitation", "reasons", "reasons-chosen", "thanks", "end"]
     hops = [line.split(maxsplit=1)[1] for line in ran.stdout.splitlines() if " A1 第" in line]
     for number in (3, 1, 2):
@@ -132,6 +135,39 @@ def test_services_of_one_case_arrive_in_the_order_of_the_file(tmp_path):
         ledger = next(at for at, hop in enumerate(hops) if f"{name}核验无误" in hop)
         city = next(at for at, hop in enumerate(hops) if f"{name}的评价已接收" in hop)
         assert ledger < city
+
+
+def bound(out: Path) -> list[tuple[str, str]]:
+    """Kinds and windows of the changes of binding in the ledger, in order, read as they stand."""
+    with closing(sqlite3.connect(out / "hall" / "hub" / "hub.db")) as db:
+        rows = db.execute("SELECT kind, body FROM ledger ORDER BY position").fetchall()
+    of = ("paired", "unpaired", "signed_on", "signed_off")
+    return [(kind, json.loads(body)["window"]) for kind, body in rows if kind in of]
+
+
+@pytest.mark.timeout(120)
+def test_kiosks_and_clerks_go_where_the_next_citizen_comes(tmp_path):
+    """Five windows share three kiosks, and one clerk serves at three of them, one at a time."""
+    cases = tmp_path / "cases.csv"
+    lines = ["serial,service_number,matter,staff,window,level,reasons,comment"]
+    for number, window in enumerate("1234514253", 1):
+        staff = "示例甲" if window in "124" else f"示例{'乙丙'[number % 2]}"
+        lines.append(f"A{number},1,事项,{staff},{window}号窗口,{'54'[number % 2]},,")
+    cases.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ran = demo(tmp_path / "out", "--cases", str(cases))
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    assert arrived(tmp_path / "out") == expected(cases)
+    counted = summary(tmp_path / "out")
+    assert counted["misplaced"] == counted["withdrawn"] == 0
+    entries = bound(tmp_path / "out")
+    moves = ran.stdout.count("移到")
+    assert ran.stdout.count("显示配对码，工作人员在") == 3
+    assert moves >= 4
+    assert sum(kind == "paired" for kind, _ in entries) == 3 + moves
+    assert sum(kind == "unpaired" for kind, _ in entries) == moves
+    signed_on = [window for kind, window in entries if kind == "signed_on"]
+    assert {f"{number}号窗口" for number in range(1, 6)} == set(signed_on)
+    assert len(signed_on) == ran.stdout.count("签到")
 
 
 def test_a_bad_cases_file_starts_nothing_and_names_every_bad_row(tmp_path):

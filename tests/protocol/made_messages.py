@@ -9,6 +9,7 @@ from protocol.messages import (
     Rated,
     Receipt,
     Refusal,
+    Resend,
     Settings,
     Shown,
     Slot,
@@ -42,7 +43,8 @@ devices = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
 serials = plain(1, 64).filter(
     lambda text: not any(sign.isspace() or sign in "/?#%\\" for sign in text)
 )
-windows = st.builds(Window, name=names, label=labels)
+segments = names.filter(lambda text: "/" not in text and text not in (".", ".."))
+windows = st.builds(Window, name=segments, label=labels)
 staff = st.builds(Staff, name=names, number=labels, post=labels)
 stamps = st.builds(
     Stamp,
@@ -62,6 +64,7 @@ invitations = st.builds(
     staff=staff,
     issued_at=millis,
     ttl_ms=ttls,
+    seal=st.just("") | identifiers,
 )
 whose = {
     "id": identifiers,
@@ -73,15 +76,23 @@ whose = {
 
 
 @st.composite
+def ends(draw, kind, fixed, **more):
+    """An outcome, with the invitation that was asked or without."""
+    asked = draw(st.none() | invitations)
+    named = {} if asked is None else {"invitation": st.just(asked.id)}
+    return draw(st.builds(kind, **{**whose, **named, **fixed}, asked=st.just(asked), **more))
+
+
+@st.composite
 def ratings(draw, **fixed):
     """A rating with some of the catalogue's reasons for its level."""
     level = draw(st.integers(1, 5))
     codes = [reason.code for reason in load().reasons(level)]
     chosen = draw(st.lists(st.sampled_from(codes), unique=True, max_size=8))
     return draw(
-        st.builds(
+        ends(
             Rated,
-            **{**whose, **fixed},
+            fixed,
             level=st.just(level),
             reasons=st.just(tuple(chosen)),
             comment=plain(0, 150, also="\n"),
@@ -95,10 +106,10 @@ def outcomes(**fixed):
     """Any outcome; fields that are given are taken as they are."""
     return st.one_of(
         ratings(**fixed),
-        st.builds(Expired, **{**whose, **fixed}, elapsed_ms=millis),
-        st.builds(
+        ends(Expired, fixed, elapsed_ms=millis),
+        ends(
             Withdrawn,
-            **{**whose, **fixed},
+            fixed,
             reason=st.sampled_from(["withdrawn", "superseded", "never_shown", "kiosk_failed"]),
         ),
     )
@@ -127,6 +138,8 @@ messages = st.one_of(
         outbox=millis,
         refused=millis,
         software=labels,
+        storage=words,
+        resent=st.none() | millis,
     ),
     st.builds(
         Settings,
@@ -139,6 +152,7 @@ messages = st.one_of(
         reasons_ms=ttls,
         thanks_ms=ttls,
         announcement=plain(0, 120),
+        resend=st.none() | st.builds(Resend, since=millis, after=millis),
     ),
     st.builds(
         Receipt,

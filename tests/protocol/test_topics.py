@@ -54,10 +54,11 @@ def test_every_leaf_has_one_direction():
 def test_each_side_listens_to_what_the_other_writes():
     """The hub hears every device of its hall, a device only its own leaves."""
     assert topics.hub_subscriptions("h1") == [
-        f"pingyi/v1/h1/+/{leaf}" for leaf in ("rating", "reply", "shown", "state")
+        f"pingyi/v1/h1/+/{leaf}" for leaf in ("rating", "renewal", "reply", "shown", "state")
     ]
     assert topics.device_subscriptions("h1", "k1") == [
-        f"pingyi/v1/h1/k1/{leaf}" for leaf in ("command", "invitation", "receipt", "settings")
+        f"pingyi/v1/h1/k1/{leaf}"
+        for leaf in ("certificate", "command", "invitation", "receipt", "settings")
     ]
 
 

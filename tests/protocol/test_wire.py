@@ -274,3 +274,28 @@ def test_only_a_rated_has_a_level(outcome, invitation, identifier, number, stamp
             wire.decode(AnyOutcome, wire.encode(other))
     assert hasattr(outcome, "level") is isinstance(outcome, Rated)
     assert isinstance(outcome, Expired) is (b'"kind":"expired"' in wire.encode(outcome))
+
+
+ASKED = {
+    "id": ID,
+    "serial": "SL0001",
+    "service_number": 1,
+    "matter": "示例事项",
+    "window": {"name": "1号窗口"},
+    "staff": {"name": "示例甲"},
+    "issued_at": 0,
+    "ttl_ms": 60_000,
+}
+
+
+def test_an_answer_says_what_was_asked():
+    """The invitation as it was shown travels inside of what is signed; it may be left out."""
+    said = wire.decode(AnyOutcome, rated(asked=ASKED))
+    assert said.asked.matter == "示例事项"
+    assert wire.decode(AnyOutcome, rated()).asked is None
+
+
+def test_an_answer_to_something_else_than_was_asked_is_refused():
+    """An outcome names one invitation; the one that it holds is that."""
+    with pytest.raises(Malformed, match="was asked"):
+        wire.decode(AnyOutcome, rated(asked=ASKED | {"id": "0" * 32}))

@@ -89,3 +89,14 @@ class Office:
         """How many vouchers were made, and how many of them were used."""
         rows = self.authority.register._rows("SELECT used_for FROM vouchers", ())
         return len(rows), sum(row[0] is not None for row in rows)
+
+
+def whole(office, kiosk):
+    """One certificate, one voucher, and it is what lies on the kiosk."""
+    enrolled = kiosk.join().enrolled
+    assert kiosk.failure is None
+    assert office.vouchers() == (1, 1)
+    (entry,) = office.certificates()
+    assert enrolled.certificate.read_text().startswith(entry.pem)
+    assert enrolled.terms == office.terms()
+    return True

@@ -1,6 +1,5 @@
 """The authority: vouchers count once, whatever happens; keys stay locked; nothing is half done."""
 
-import sqlite3
 import stat
 import subprocess
 
@@ -33,9 +32,8 @@ def directory(tmp_path):
 
 @pytest.fixture
 def authority(directory):
-    opened = new_authority(directory)
-    yield opened
-    opened.close()
+    with new_authority(directory) as opened:
+        yield opened
 
 
 def issued(authority, device="kiosk-01"):
@@ -115,9 +113,8 @@ def test_a_wrong_passphrase_is_told_apart(authority, directory):
 def test_the_root_key_may_be_elsewhere(authority, directory):
     """Everyday work needs the two CAs only."""
     (directory / "root.key").unlink()
-    again = Authority.open(directory, PASSPHRASE)
-    assert enrolled(again, "kiosk-01")
-    again.close()
+    with Authority.open(directory, PASSPHRASE) as again:
+        assert enrolled(again, "kiosk-01")
 
 
 def open_key(directory):
@@ -310,75 +307,3 @@ def test_a_name_is_in_one_hall_at_a_time(authority):
         authority.issue(request("kiosk-01"), early, NOW)
     authority.revoke("kiosk-01", "调往另一大厅", NOW)
     assert enrolled(authority, "kiosk-01", hall="hall-b")
-
-
-# --- revocation and renewal
-
-
-def test_revoking_takes_everything_back_and_says_so(authority):
-    """All certificates, and the voucher that was not used; the key never returns."""
-    key = signing.generate_key()
-    enrolled(authority, "kiosk-01", key=key)
-    authority.renew(request("kiosk-01", key), "kiosk-01", NOW + DAY)
-    waiting = authority.voucher("kiosk-01", "hall-a", NOW + DAY)
-    assert authority.revoke("kiosk-01", "被盗", NOW + DAY) == 2
-    with pytest.raises(VoucherExpired, match="已被吊销"):
-        authority.issue(request("kiosk-01"), waiting, NOW + DAY)
-    with pytest.raises(Refused, match="已经吊销"):
-        authority.revoke("kiosk-01", "被盗", NOW + DAY)
-    with pytest.raises(Refused, match="重新生成密钥"):
-        enrolled(authority, "kiosk-01", key=key, now=NOW + DAY)
-    with pytest.raises(Refused, match="从未入网"):
-        authority.revoke("kiosk-10", "被盗", NOW + DAY)
-    assert enrolled(authority, "kiosk-01", now=NOW + DAY)
-
-
-def test_a_kiosk_renews_what_it_holds(authority, tmp_path):
-    """The new certificate is for the same key, name and hall, and needs no voucher."""
-    key = signing.generate_key()
-    enrolled(authority, "kiosk-01", key=key, hardware="SN-1")
-    later = NOW + 61 * DAY
-    chain = authority.renew(request("kiosk-01", key), "kiosk-01", later)
-    judge = Judge(tmp_path, authority.root_pem)
-    assert judge.verdict(chain, "sslclient", at=NOW + 150 * DAY) == "ok"
-    assert issued(authority)[-1].hardware == "SN-1"
-
-
-def test_only_who_holds_a_certificate_renews_it(authority):
-    """Another key, a revoked device, one that slept past its expiry: a voucher is needed."""
-    key = signing.generate_key()
-    enrolled(authority, "kiosk-01", key=key)
-    with pytest.raises(Refused, match="新的入网凭证"):
-        authority.renew(request("kiosk-01"), "kiosk-01", NOW)
-    with pytest.raises(RequestRefused):
-        authority.renew(request("kiosk-02", key), "kiosk-01", NOW)
-    asleep = NOW + 90 * DAY
-    with pytest.raises(Refused, match="重新入网"):
-        authority.renew(request("kiosk-01", key), "kiosk-01", asleep)
-    assert enrolled(authority, "kiosk-01", key=key, now=asleep)
-    authority.revoke("kiosk-01", "被盗", asleep)
-    with pytest.raises(Refused):
-        authority.renew(request("kiosk-01", key), "kiosk-01", asleep)
-
-
-def test_the_list_forgets_what_expired_long_ago(authority):
-    """A revoked certificate stays on it for one list's life after its own expiry."""
-    enrolled(authority, "kiosk-01")
-    authority.revoke("kiosk-01", "报废", NOW)
-
-    def listed(now):
-        return len(list(x509.load_pem_x509_crl(authority.crl(now))))
-
-    assert (listed(NOW), listed(NOW + 119 * DAY), listed(NOW + 121 * DAY)) == (1, 1, 0)
-
-
-def test_the_register_refuses_to_be_edited(authority, directory):
-    """Even with the database open by hand, certificates and revocations only grow."""
-    enrolled(authority, "kiosk-01")
-    authority.revoke("kiosk-01", "被盗", NOW)
-    by_hand = sqlite3.connect(directory / "authority.db")
-    for table in ("certificates", "revocations"):
-        for statement in ("DELETE FROM {}", "UPDATE {} SET serial_number = 'x'"):
-            with pytest.raises(sqlite3.IntegrityError, match="only grows"):
-                by_hand.execute(statement.format(table))
-    by_hand.close()

@@ -21,9 +21,8 @@ def directory(tmp_path):
 
 @pytest.fixture
 def authority(directory):
-    opened = new_authority(directory)
-    yield opened
-    opened.close()
+    with new_authority(directory) as opened:
+        yield opened
 
 
 def issued(authority, device="kiosk-01"):
@@ -46,7 +45,8 @@ def test_a_kill_in_the_middle_of_making_leaves_all_or_nothing(directory, monkeyp
             break
         assert os.WIFSIGNALED(status)
     assert step > 10
-    assert Authority.open(directory, PASSPHRASE).register.entries() == []
+    with Authority.open(directory, PASSPHRASE) as authority:
+        assert authority.register.entries() == []
 
 
 def kill_at_step(monkeypatch, step):

@@ -22,9 +22,8 @@ PEM = serialization.Encoding.PEM
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    opened = new_authority(tmp_path_factory.mktemp("certificates") / "ca")
-    yield opened
-    opened.close()
+    with new_authority(tmp_path_factory.mktemp("certificates") / "ca") as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -143,9 +142,8 @@ def test_no_certificate_outlives_its_issuer(authority):
 
 def test_the_same_names_signed_by_another_authority_are_refused(judge, tmp_path):
     """Names prove nothing: only our own root counts."""
-    other = new_authority(tmp_path / "other")
-    stranger = enrolled(other, "kiosk-01")
-    other.close()
+    with new_authority(tmp_path / "other") as other:
+        stranger = enrolled(other, "kiosk-01")
     assert judge.verdict(stranger, "sslclient") != "ok"
 
 

@@ -115,9 +115,8 @@ def test_twenty_kiosks_of_which_one_is_broken(authority, cables, tmp_path):
     assert failed["设备"] == f"kiosk-{BROKEN:02d}"
     assert "没有任何应答" in failed["原因"]
     assert {line["核对数字"] for line in report} - {""} == {k.shown[-1] for k in kiosks.values()}
-    opened = Authority.open(authority, PASSPHRASE)
-    assert Office(opened, authority).vouchers() == (19, 19)
-    opened.close()
+    with Authority.open(authority, PASSPHRASE) as opened:
+        assert Office(opened, authority).vouchers() == (19, 19)
 
 
 def test_a_wrong_number_fails_that_kiosk_alone(authority, cables, tmp_path):

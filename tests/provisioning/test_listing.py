@@ -9,9 +9,8 @@ from provisioning.listing import State
 
 @pytest.fixture
 def authority(tmp_path):
-    opened = new_authority(tmp_path / "ca")
-    yield opened
-    opened.close()
+    with new_authority(tmp_path / "ca") as opened:
+        yield opened
 
 
 def state(authority, device, now):

@@ -5,6 +5,7 @@ import pty
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -38,12 +39,11 @@ def desk(tmp_path):
 def enrol(tmp_path, device="kiosk-01", hall="hall-a", hardware=""):
     from datetime import UTC, datetime  # noqa: PLC0415 - commands run at the real time
 
-    authority = Authority.open(tmp_path / "ca", SECRET)
     now = datetime.now(UTC)
     key = signing.generate_key()
-    voucher = authority.voucher(device, hall, now)
-    authority.issue(request(device, key), voucher, now, hardware=hardware)
-    authority.close()
+    with Authority.open(tmp_path / "ca", SECRET) as authority:
+        voucher = authority.voucher(device, hall, now)
+        authority.issue(request(device, key), voucher, now, hardware=hardware)
     return key
 
 
@@ -132,10 +132,9 @@ def test_a_wrong_passphrase_ends_with_advice_and_no_traceback(desk, tmp_path):
 
 def test_a_damaged_register_ends_with_advice_and_no_traceback(desk, tmp_path):
     """Also when the damage shows only in the middle of the work."""
-    by_hand = sqlite3.connect(tmp_path / "ca" / "authority.db")
-    by_hand.execute("DROP TABLE vouchers")
-    by_hand.commit()
-    by_hand.close()
+    with closing(sqlite3.connect(tmp_path / "ca" / "authority.db")) as by_hand:
+        by_hand.execute("DROP TABLE vouchers")
+        by_hand.commit()
     done = desk("voucher", "--device", "kiosk-01", "--hall", "hall-a")
     assert done.exit_code == 1
     assert "从备份恢复" in done.stderr
@@ -232,6 +231,37 @@ def test_a_kiosk_is_renewed_from_a_file(desk, tmp_path):
     refused = desk(*words, keys=True)
     assert refused.exit_code == 1
     assert "重新入网" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("kiosk-01",),
+        ("kiosk-01", "--request", "a.csr"),
+        ("--hub", "https://hub.example"),
+        ("--key-file", "key"),
+        ("kiosk-01", "--hub", "https://hub.example", "--key-file", "key"),
+        ("kiosk-01", "--request", "a.csr", "--out", "b.pem", "--watch", "5"),
+    ],
+)
+def test_renewing_is_one_way_or_the_other(desk, words):
+    """Half a way, or two at once, is explained; nothing is done."""
+    done = desk("renew", *words, keys=True)
+    assert done.exit_code == 1
+    assert "请写明一种办法" in done.stderr
+
+
+def test_a_hub_key_that_others_can_read_is_not_used(desk, tmp_path):
+    """The message names the command that mends it; an empty file and a missing one as well."""
+    key = tmp_path / "key"
+    way = ("renew", "--hub", "https://127.0.0.1:1", "--key-file", key)
+    assert str(key) in desk(*way, keys=True).stderr
+    key.write_text("\n")
+    key.chmod(0o640)
+    assert f"chmod 600 {key}" in desk(*way, keys=True).stderr
+    key.chmod(0o600)
+    assert "请写入接口密钥" in desk(*way, keys=True).stderr
 
 
 def test_the_list_shows_how_each_stands(desk, tmp_path):

@@ -1,0 +1,124 @@
+"""The ledger verified from its first entry, beside a bare loop over the same signatures."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Struct
+from sqlite_utils import Database
+
+from bench.pairs import Pair
+from hub.keys import pem_of
+from hub.rules import tree
+from hub.rules.checkpoint import Checkpoint, Verifier, sign
+from hub.store import database, invitations, keys, ledger
+from hub.store import tree as store
+from hub.verification import report, sources
+from protocol import signing
+from protocol.catalogue import CURRENT
+from protocol.identifiers import identifier
+from protocol.messages import Invitation, Rated, Staff, Stamp, Window
+
+DEVICE, ORIGIN, NOW = "kiosk-001", "pingyi/bench", 1_767_664_800_000
+STAMP = Stamp(boot="0" * 32, mono_ms=5_000, offset_ms=NOW, uncertainty_ms=2)
+
+
+class Size(Struct, frozen=True):
+    """How much is measured."""
+
+    ratings: int = 10_000
+    rounds: int = 5
+
+
+def prepare(path: Path, count: int) -> tuple[list[bytes], EllipticCurvePublicKey]:
+    """Write a ledger of so many invitations and ratings, signed and with a checkpoint."""
+    key = signing.generate_key()
+    with closing(database.connect(path)) as db:
+        database.migrate(db)
+        with db.atomic():
+            keys.remember(db, DEVICE, pem_of(key.public_key()), NOW)
+            made = [_one(db, key, number) for number in range(1, count + 1)]
+            while store.grow(db, 2048):
+                pass
+            size = ledger.size(db)
+            root = tree.root(size, store.Nodes(db))
+            own = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
+            checkpoint = Checkpoint(ORIGIN, size, root)
+            store.publish(db, checkpoint, sign(checkpoint, own), NOW)
+    return made, key.public_key()
+
+
+def _one(db: Database, key: EllipticCurvePrivateKey, number: int) -> bytes:
+    invitation = Invitation(
+        id=identifier(NOW + number, lambda _: number),
+        serial=f"BENCH-{number:07d}",
+        service_number=1,
+        matter="示例事项登记",
+        window=Window(name="1号窗口"),
+        staff=Staff(name="示例甲", number="0317"),
+        issued_at=NOW,
+        ttl_ms=60_000,
+    )
+    invitations.issue(db, DEVICE, invitation)
+    rated = Rated(
+        id=identifier(NOW + number, lambda _: number + (1 << 60)),
+        device=DEVICE,
+        seq=number,
+        invitation=invitation.id,
+        stamp=STAMP,
+        level=5,
+        catalogue=CURRENT,
+        elapsed_ms=2_000,
+    )
+    jws = signing.sign(rated, key)
+    ledger.append(
+        db,
+        ledger.Entry(
+            kind="rated",
+            recorded_at=NOW,
+            device=DEVICE,
+            invitation=invitation.id,
+            outcome=rated.id,
+            seq=number,
+            body=jws,
+        ),
+    )
+    invitations.close(db, invitation.id, rated.id, "rated")
+    return jws
+
+
+def measure(home: Path, size: Size) -> Iterator[Pair]:
+    """Verify the same ledger and the same signatures in turns."""
+    home.mkdir()
+    path = home / "hub.db"
+    made, key = prepare(path, size.ratings)
+    own = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
+    by = Verifier(ORIGIN, own.public_key().public_bytes_raw())
+    ours, bare = [], []
+    for _ in range(size.rounds):
+        begun = time.perf_counter()
+        for jws in made:
+            signing.verify(jws, DEVICE, key)
+        bare.append(2 * len(made) / (time.perf_counter() - begun))
+        found: list[object] = []
+        begun = time.perf_counter()
+        with closing(database.connect(path)) as db:
+            result = report.verify(sources.live(db, by), found.append)
+        ours.append(result.entries / (time.perf_counter() - begun))
+        assert not found
+        assert result.checkpoints == 1
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    yield Pair(
+        what=f"ledger verified, entries (every other one a signed rating; {megabytes:.0f} MB)",
+        peer="a bare loop that only verifies the same signatures",
+        ours=ours,
+        peers=bare,
+        unit="/s",
+    )

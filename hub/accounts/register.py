@@ -1,0 +1,59 @@
+"""The users and keys as the pages look at them and change them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from hub.accounts.changes import Job
+from hub.rules.access import Caller
+from hub.store import database
+from hub.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Register:
+    """Changes are jobs of the writer; `changed(devices)` is called after their commit.
+
+    Looks take a thread and a connection of their own: a long list holds nobody up.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer,
+        *,
+        now: Callable[[], int],
+        changed: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._now = now
+        self._changed = changed
+
+    async def change(self, by: Caller, work: Callable[[Job], T]) -> T:
+        """Make a change of `hub.accounts.changes` and wait for its commit."""
+        altered: set[str] = set()
+        future = self._writer.submit(
+            lambda db: work(Job(db=db, now=self._now(), by=by, changed=altered))
+        )
+
+        def tell(_: object) -> None:
+            if altered and not future.cancelled() and future.exception() is None:
+                self._changed(altered)
+
+        future.add_done_callback(tell)
+        return await asyncio.wrap_future(future)
+
+    async def look(self, read: Callable[[Database], T]) -> T:
+        """Return what `read` finds."""
+
+        def work() -> T:
+            with closing(database.connect(self._path)) as db:
+                return read(db)
+
+        return await asyncio.to_thread(work)

@@ -1,0 +1,221 @@
+"""A copy of a live hub's data, and putting it back: never without having verified it.
+
+The copy is made by SQLite's own backup interface, so that it is one moment of the file.
+"""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+from sqlite_utils import Database
+
+from hub import notary
+from hub.rules.checkpoint import Verifier
+from hub.store import database, ledger, lock, recovery, tree
+from hub.verification import report, sources
+from hub.verification.findings import Finding
+
+DATABASE = "hub.db"
+LEDGER_KEY = "ledger.key"
+CITIZENS_KEY = "citizens.key"
+MANIFEST = "manifest.json"
+PAGES = 500
+"""Pages that are copied between two moments for others: 2 MB."""
+
+
+class BackupError(Exception):
+    """A backup that cannot be made or must not be used; the text says what to do, in Chinese."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies beside the copied files; `made_at`: milliseconds since 1970."""
+
+    hall: str
+    made_at: int
+    entries: int
+    checkpoint: str | None
+    files: dict[str, str]
+    """SHA-256 by name."""
+
+
+def make(
+    state: Path,
+    out: Path,
+    hall: str,
+    now: int,
+    *,
+    keys: bool,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Manifest:
+    """Copy a hub's data into the new folder `out`, also while the hub runs.
+
+    `keys`: the keys too; without them a lost disk is a lost vault. Raises `BackupError`,
+    OSError.
+    """
+    if out.exists():
+        raise BackupError(f"{out} 已经存在，不会覆盖：请换一个目录")
+    if not (state / DATABASE).exists():
+        raise BackupError("还没有数据：服务器尚未运行过")
+    place = out.with_name(out.name + ".part")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True, mode=0o700)
+    try:
+        _copy(state / DATABASE, place / DATABASE, progress)
+        for name in (LEDGER_KEY, CITIZENS_KEY) if keys else ():
+            if (state / name).exists():
+                _private(place / name, (state / name).read_bytes())
+        manifest = _manifest(place, hall, now)
+        _private(place / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+        place.rename(out)
+    except (sqlite3.Error, OSError):
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return manifest
+
+
+def read(folder: Path, hall: str) -> Manifest:
+    """Return the manifest of a backup of `hall` once all its files are as it says.
+
+    Raises `BackupError`.
+    """
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BackupError(f"{folder} 不是完整的备份：{MANIFEST} 无法读取") from error
+    if manifest.hall != hall:
+        raise BackupError(f"这是大厅“{manifest.hall}”的备份，配置中是“{hall}”")
+    for name, known in manifest.files.items():
+        try:
+            found = _digest(folder / name)
+        except OSError as error:
+            raise BackupError(f"备份中的 {name} 无法读取：{error.strerror}") from error
+        if found != known:
+            raise BackupError(f"备份中的 {name} 与清单不符：文件已损坏或被改动，请换一份备份")
+    return manifest
+
+
+def verify(
+    folder: Path, state: Path, manifest: Manifest, found: Callable[[Finding], None]
+) -> report.Report:
+    """Verify a backup's ledger from its first entry, telling `found` of each finding.
+
+    Raises `BackupError` for a broken file, or a ledger that was altered.
+    """
+    by = _verifier(folder, state, manifest.hall)
+    grave = 0
+
+    def tell(finding: Finding) -> None:
+        nonlocal grave
+        grave += finding.grave
+        found(finding)
+
+    try:
+        with closing(database.connect(folder / DATABASE)) as db:
+            [verdict] = db.conn.execute("PRAGMA integrity_check(1)").fetchone()
+            if verdict != "ok":
+                raise BackupError(f"备份的数据文件已损坏：{verdict}。请换一份备份")
+            result = report.verify(sources.live(db, by), tell)
+            report.around(db, tell)
+    except sqlite3.DatabaseError as error:
+        raise BackupError(f"备份的数据文件已损坏：{error}。请换一份备份") from error
+    if grave:
+        raise BackupError(f"备份的台账有 {grave} 处问题，没有恢复：请换一份备份")
+    return result
+
+
+def put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | None:
+    """Put a backup in the place of a hub's data; what is there is set aside, and returned.
+
+    The hub will then ask its kiosks for what came after the backup. Call `read` and `verify`
+    first. Raises `InUse` while a hub runs, sqlite3.Error, OSError.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    with lock.alone(state):
+        return _put_back(folder, state, manifest, now)
+
+
+def _put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | None:
+    fresh = state.with_name(f"{state.name}.restored-{now}")
+    shutil.copytree(folder, fresh)
+    (fresh / MANIFEST).unlink()
+    with closing(database.connect(fresh / DATABASE)) as db:
+        database.migrate(db)
+        recovery.begin(
+            db, since=now, made_at=manifest.made_at, checkpoint=manifest.checkpoint or ""
+        )
+    for name in (LEDGER_KEY, CITIZENS_KEY):
+        if not (fresh / name).exists() and (state / name).exists():
+            _private(fresh / name, (state / name).read_bytes())
+    aside = state.with_name(f"{state.name}.before-{now}")
+    state.rename(aside)
+    fresh.rename(state)
+    if [each.name for each in aside.iterdir()] == [lock.NAME]:  # nothing was there
+        shutil.rmtree(aside)
+        return None
+    return aside
+
+
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
+    def tell(_status: int, left: int, total: int) -> None:
+        progress(total - left, total)
+
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        # One picture of the file: without it every commit of the hub would begin the copy anew.
+        live.execute("BEGIN")
+        live.execute("SELECT 1 FROM sqlite_master").fetchone()
+        live.backup(copy, pages=PAGES, progress=tell, sleep=0.001)
+        live.execute("ROLLBACK")
+        copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, nothing beside it
+    target.chmod(0o600)
+    _sync(target)
+
+
+def _manifest(place: Path, hall: str, now: int) -> Manifest:
+    with closing(sqlite3.connect(place / DATABASE)) as raw:
+        db = Database(raw, execute_plugins=False)
+        newest = tree.newest(db) if db["checkpoints"].exists() else None
+        entries = ledger.size(db)
+    return Manifest(
+        hall=hall,
+        made_at=now,
+        entries=entries,
+        checkpoint=newest.note if newest else None,
+        files={path.name: _digest(path) for path in sorted(place.iterdir())},
+    )
+
+
+def _verifier(folder: Path, state: Path, hall: str) -> Verifier | None:
+    for path in (state / LEDGER_KEY, folder / LEDGER_KEY):
+        if path.exists():
+            try:
+                key = notary.load_or_create(path, needed=True)
+            except notary.LedgerKeyError as error:
+                raise BackupError(str(error)) from error
+            return Verifier(notary.origin(hall), key.public_key().public_bytes_raw())
+    return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _private(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

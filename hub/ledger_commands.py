@@ -1,0 +1,152 @@
+"""The commands `pingyi-hub verify` and `pingyi-hub export`: the ledger for auditors."""
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from hub import console, notary
+from hub.console import CONFIG
+from hub.notary import LedgerKeyError
+from hub.rules.checkpoint import CheckpointInvalid, Verifier, verifier
+from hub.store import database
+from hub.verification import report, sources
+from hub.verification.findings import Finding
+
+EACH = 500
+SHOWN = 200
+
+
+@click.command()
+@CONFIG
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="核验导出的目录，不需要服务器和配置。",
+)
+@click.option("--key", help="另处留存的台账公钥（pingyi-hub export 时显示的那一行）。")
+@click.option(
+    "--known",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="另处留存的检查点文件，可以写多个。",
+)
+def verify(file: Path, folder: Path | None, key: str | None, known: tuple[Path, ...]) -> None:
+    """核验台账：签名、编号、哈希树、检查点、账目，逐条指出问题。
+
+    服务器运行时也可以核验，不影响办事。没有问题返回 0，有问题返回 1。
+    """
+    try:
+        trusted = None if key is None else verifier(key)
+        kept = [path.read_text(encoding="utf-8") for path in known]
+    except (CheckpointInvalid, OSError, UnicodeDecodeError) as error:
+        console.fail(str(error), 2)
+    teller = _Teller()
+    if folder is not None:
+        try:
+            result = _run(sources.exported(folder), teller, kept, trusted)
+        except (OSError, CheckpointInvalid, ValueError, json.JSONDecodeError) as error:
+            console.fail(f"导出的目录 {folder} 不完整或无法读取：{error}", 2)
+    else:
+        result = _live(file, teller, kept, trusted)
+    teller.end(result)
+
+
+def _live(
+    file: Path, teller: "_Teller", kept: list[str], trusted: Verifier | None
+) -> report.Report:
+    config, base = console.load(file, files=False)
+    path = base / config.state / "hub.db"
+    if not path.exists():
+        console.fail("还没有数据：服务器尚未运行过。")
+    own = _own_verifier(base / config.state, config.hall)
+    with closing(database.connect(path)) as db:
+        db.conn.execute("BEGIN")  # one picture of a file that goes on growing
+        result = _run(sources.live(db, own), teller, kept, trusted)
+        report.around(db, teller.found)
+        db.conn.execute("ROLLBACK")
+    return result
+
+
+def _own_verifier(state: Path, hall: str) -> Verifier | None:
+    path = state / "ledger.key"
+    if not path.exists():
+        return None
+    try:
+        key = notary.load_or_create(path, needed=True)
+    except LedgerKeyError as error:
+        click.echo(str(error), err=True)
+        return None
+    return Verifier(notary.origin(hall), key.public_key().public_bytes_raw())
+
+
+def _run(
+    material: sources.Material, teller: "_Teller", kept: list[str], trusted: Verifier | None
+) -> report.Report:
+    with click.progressbar(length=material.total, label="核验", file=sys.stderr) as bar:
+
+        def progress(count: int) -> None:
+            if count % EACH == 0:
+                bar.update(EACH)
+
+        return report.verify(material, teller.found, known=kept, trusted=trusted, progress=progress)
+
+
+class _Teller:
+    """Tells findings as they come; of a flood only the beginning, and how many more there are."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._grave = 0
+
+    def found(self, finding: Finding) -> None:
+        self._count += 1
+        self._grave += finding.grave
+        if self._count <= SHOWN:
+            click.echo(str(finding))
+
+    def end(self, result: report.Report) -> None:
+        if self._count > SHOWN:
+            click.echo(f"……另有 {self._count - SHOWN} 处没有列出")
+        for text in result.unchecked:
+            click.echo(f"未核对：{text}")
+        click.echo(
+            f"共 {result.entries} 条，{result.checkpoints} 个检查点相符，树根 {result.root.hex()}"
+        )
+        if self._grave:
+            click.echo(f"发现 {self._grave} 处问题：台账被改动或已损坏。请保留现场，不要继续使用")
+            sys.exit(1)
+        click.echo("没有发现改动" + (f"；{self._count} 处需要说明" if self._count else ""))
+
+
+@click.command()
+@CONFIG
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="导出到这个新目录。",
+)
+def export(file: Path, out: Path) -> None:
+    """导出台账供他人核验：条目、检查点、公钥；不含办事人信息。"""
+    config, base = console.load(file, files=False)
+    state = base / config.state
+    if out.exists():
+        console.fail(f"{out} 已经存在，不会覆盖：请换一个目录")
+    if not (state / "hub.db").exists():
+        console.fail("还没有数据：服务器尚未运行过。")
+    own = _own_verifier(state, config.hall)
+    if own is None:
+        console.fail("还没有台账的签名密钥：请先运行服务器，再导出")
+    try:
+        with closing(database.connect(state / "hub.db")) as db:
+            db.conn.execute("BEGIN")
+            count = sources.export(db, out, own)
+            db.conn.execute("ROLLBACK")
+    except OSError as error:
+        console.fail(f"无法写入 {out}：{error.strerror}。请检查路径和磁盘空间")
+    click.echo(f"已导出 {count} 条到 {out}。台账的公钥如下，请与目录分开交给核验的人：")
+    click.echo(str(own))

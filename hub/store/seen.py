@@ -1,0 +1,124 @@
+"""What a verification has come across, in a file of its own that vanishes: memory stays flat."""
+
+import sqlite3
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+_TABLES = (
+    """
+    CREATE TABLE invitations (
+        id TEXT PRIMARY KEY, device TEXT, ttl_ms INTEGER, digest BLOB, position INTEGER,
+        closed_by INTEGER
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE ratings (position INTEGER PRIMARY KEY, delivered_by INTEGER)",
+    "CREATE TABLE erased (position INTEGER PRIMARY KEY, told_by INTEGER)",
+    """
+    CREATE TABLE numbers (device TEXT, seq INTEGER, position INTEGER, PRIMARY KEY (device, seq))
+        WITHOUT ROWID
+    """,
+)
+
+
+class Seen:
+    """Invitations and numbers, looked up by position of their entries."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("")  # on disk once it is large, and gone when it is closed
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("PRAGMA synchronous = OFF")
+        for table in _TABLES:
+            self._db.execute(table)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def invited(
+        self, name: str, device: str, ttl_ms: int, digest: bytes | None, position: int
+    ) -> int | None:
+        """Note an invitation; return the position where it stood before, if it did.
+
+        `digest` is that of its words, None where they have been erased.
+        """
+        row = self._db.execute("SELECT position FROM invitations WHERE id = ?", (name,)).fetchone()
+        if row is not None:
+            return int(row[0])
+        self._db.execute(
+            "INSERT INTO invitations VALUES (?, ?, ?, ?, ?, NULL)",
+            (name, device, ttl_ms, digest, position),
+        )
+        return None
+
+    def invitation(self, name: str) -> tuple[str, int, bytes | None, int | None] | None:
+        """Return device, time to live, digest and what closed it; None if it is unknown."""
+        found: tuple[str, int, bytes | None, int | None] | None = self._db.execute(
+            "SELECT device, ttl_ms, digest, closed_by FROM invitations WHERE id = ?", (name,)
+        ).fetchone()
+        return found
+
+    def close(self, name: str, position: int) -> None:
+        """Note what closed an invitation."""
+        self._db.execute("UPDATE invitations SET closed_by = ? WHERE id = ?", (position, name))
+
+    def numbered(self, device: str, seq: int, position: int) -> int | None:
+        """Note a device's number; return the position that has it already, if one does."""
+        row = self._db.execute(
+            "SELECT position FROM numbers WHERE device = ? AND seq = ?", (device, seq)
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        self._db.execute("INSERT INTO numbers VALUES (?, ?, ?)", (device, seq, position))
+        return None
+
+    def rated(self, position: int) -> None:
+        """Note where a rating stands."""
+        self._db.execute("INSERT OR IGNORE INTO ratings VALUES (?, NULL)", (position,))
+
+    def delivered(self, position: int, by: int) -> tuple[bool, int | None]:
+        """Note that a rating reached the city; return if it is one, and what said so before."""
+        row = self._db.execute(
+            "SELECT delivered_by FROM ratings WHERE position = ?", (position,)
+        ).fetchone()
+        if row is None:
+            return False, None
+        self._db.execute("UPDATE ratings SET delivered_by = ? WHERE position = ?", (by, position))
+        return True, row[0]
+
+    def erased(self, position: int, told_by: int | None) -> None:
+        """Note that a body is missing (None), or the entry that says why."""
+        self._db.execute(
+            "INSERT INTO erased VALUES (?1, ?2) ON CONFLICT DO UPDATE SET told_by = ?2",
+            (position, told_by),
+        )
+
+    def untold(self) -> list[int]:
+        """Return the positions whose bodies are missing though no entry says why."""
+        rows = self._db.execute("SELECT position FROM erased WHERE told_by IS NULL LIMIT 1000")
+        return [int(row[0]) for row in rows]
+
+    def open(self) -> int:
+        """Return how many invitations nothing has closed."""
+        row = self._db.execute("SELECT count(*) FROM invitations WHERE closed_by IS NULL")
+        return int(row.fetchone()[0])
+
+    def gaps(self) -> Iterator[tuple[str, int, int]]:
+        """Return device, first and last of every run of numbers that did not come."""
+        rows = self._db.execute(
+            """
+            SELECT device, before + 1, seq - 1 FROM (
+                SELECT device, seq,
+                    lag(seq, 1, 0) OVER (PARTITION BY device ORDER BY seq) AS before
+                FROM numbers
+            ) WHERE seq - before > 1
+            """
+        )
+        yield from rows

@@ -1,0 +1,80 @@
+"""The words that every dialect answers in, and what it lets be kept of each exchange."""
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from hub.upstream.records import Record
+
+Kind = Literal["service", "rating", "update"]
+"""An update is a service record whose case the city has, in an older version."""
+Updates = Literal["again", "endpoint", "none"]
+Verdict = Literal["accepted", "exists", "refused", "unavailable"]
+
+
+class Accepted(Struct, frozen=True):
+    """The city has taken the record."""
+
+
+class AlreadyExists(Struct, frozen=True):
+    """The city has had it before: a success, the earlier answer was lost."""
+
+
+class Refused(Struct, frozen=True):
+    """The city will never take this record as it is; `reason` is in its own words."""
+
+    reason: str
+
+
+class Unavailable(Struct, frozen=True):
+    """The city gave no answer to be relied on; `reason` is fit to be kept in clear."""
+
+    reason: str
+
+
+Answer = Accepted | AlreadyExists | Refused | Unavailable
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """One request and what came back, fit to be kept in clear: no secret, nobody's data.
+
+    `sent`: the fields under the city's names before they were sealed, citizens' data struck.
+    `status`: of HTTP, None where no answer came. `received`: at most 1000 characters, with
+    what it repeats of the citizen or of a secret struck. `reason` is empty for a success.
+    `date`: of the answer, by the city's own clock, ms since 1970; None where it did not say.
+    """
+
+    purpose: Literal["service", "rating", "update", "token"]
+    address: str
+    sent: Record
+    status: int | None
+    received: str
+    took_ms: int
+    date: int | None = None
+    verdict: Verdict
+    reason: str
+
+
+Keep = Callable[[Exchange], None]
+
+
+def forget(_: Exchange) -> None:
+    """Keep nothing."""
+
+
+class Dialect(Protocol):
+    """One city's wire format."""
+
+    @property
+    def updates(self) -> Updates:
+        """How a city is told that a case has changed; "none": it is not, send no update."""
+
+    async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
+        """Send one record and return the answer; raises nothing but cancellation.
+
+        `keep` is called after each exchange that it took, in order.
+        """
+
+    async def close(self) -> None:
+        """Close what connections there are; a later `send` opens new ones."""

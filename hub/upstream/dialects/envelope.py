@@ -1,0 +1,44 @@
+"""A JSON envelope around a list of records, after the manner of Shandong."""
+
+from typing import Any
+
+import msgspec
+
+from hub.upstream.dialects.base import Kind
+from hub.upstream.dialects.shaped import JSON, Packed, Shaped
+from hub.upstream.dialects.signed import Signer
+from hub.upstream.dialects.transport import Parcel, Transport
+from hub.upstream.quirks import Quirks, there
+from hub.upstream.records import Record
+
+
+class Envelope(Shaped):
+    """`{"txnBodyCom": {appMark, time, sign, params: {evaluate: […]}}, "txnCommCom": {}}`.
+
+    The list always holds one record: the city answers once for the whole list, and a refusal of
+    many would not say which was meant, nor an "already exists" which are not.
+    """
+
+    def __init__(self, url: str, quirks: Quirks, transport: Transport, *, signer: Signer) -> None:
+        super().__init__(url, quirks, transport)
+        self._envelope = there(quirks.envelope)
+        self._signer = signer
+
+    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
+        rating, service = self._envelope.rating_list, self._envelope.service_list
+        name = rating if kind == "rating" else service
+        params: Any = {name: [shaped]}
+        if self._envelope.seal == "none":
+            at, sign, _ = await self._signer.stamp()
+        elif self._envelope.seal == "records":
+            at, sign, sealed = await self._signer.stamp(msgspec.json.encode(shaped))
+            params = {name: sealed}
+        else:
+            at, sign, (params,) = await self._signer.stamp(msgspec.json.encode(params))
+        shown = {"appMark": self._signer.app_mark, "time": at}
+        content = {"txnBodyCom": shown | {"sign": sign, "params": params}, "txnCommCom": {}}
+        body = msgspec.json.encode(content)
+        return Packed(Parcel(address=self._addresses[kind], body=body, content_type=JSON), shown)
+
+    def _secrets(self) -> tuple[str, ...]:
+        return self._signer.secrets

@@ -1,0 +1,87 @@
+"""One verification from beginning to end."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from sqlite_utils import Database
+
+from hub.rules.checkpoint import Verifier
+from hub.store import database, invitations
+from hub.store.seen import Seen
+from hub.verification.entries import Entries
+from hub.verification.findings import Finding
+from hub.verification.sources import Material
+from hub.verification.tree import Tree
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it, beside the findings."""
+
+    entries: int
+    checkpoints: int
+    root: bytes
+    unchecked: tuple[str, ...]
+
+
+def verify(
+    material: Material,
+    found: Callable[[Finding], None],
+    *,
+    known: Iterable[str] = (),
+    trusted: Verifier | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Check everything, telling `found` of each finding as it comes.
+
+    `trusted` is the ledger's public key as somebody kept it elsewhere; `known` checkpoints
+    likewise. Memory does not grow with the ledger.
+    """
+    unchecked = []
+    by = trusted or material.by
+    if trusted is None:
+        unchecked.append("台账的公钥来自被核验的数据本身：请用 --key 给出另处留存的公钥")
+    elif material.by is not None and material.by != trusted:
+        found(Finding(what="checkpoint", text="数据中的台账公钥不是给出的那一把：可能被换过"))
+    notes_known = tuple(known)
+    if not notes_known:
+        unchecked.append("没有外部留存的检查点（--known）：整本台账被换成旧数据时无法发现")
+    with Seen() as seen:
+        entries = Entries(material.keys, seen)
+        hashes = Tree(material.notes, notes_known, by, material.leaf)
+        count = 0
+        for each in material.entries:
+            if isinstance(each, Finding):
+                found(each)
+                continue
+            for finding in (*entries.take(each), *hashes.take(each)):
+                found(finding)
+            count += 1
+            progress(count)
+        for finding in (*hashes.end(), *entries.end()):
+            found(finding)
+    if by is None:
+        unchecked.append("没有台账的公钥：检查点一个也没有核对")
+    if entries.erased:
+        unchecked.append(f"{entries.erased} 条的内容已按规定删除，只核对了指纹和次序")
+    unchecked += [
+        f"没有评价器 {device} 的公钥：它的签名没有核对"
+        for device in sorted(entries.unknown_devices)
+    ]
+    return Report(
+        entries=count,
+        checkpoints=hashes.checked,
+        root=hashes.root,
+        unchecked=tuple(unchecked),
+    )
+
+
+def around(db: Database, found: Callable[[Finding], None]) -> None:
+    """Check what stands beside the ledger in a hub's file: its guards, the derived account."""
+    try:
+        database.check_guards(db)
+    except database.GuardsMissing as error:
+        found(Finding(what="guards", text=str(error)))
+    if not invitations.account(db).agrees:
+        found(
+            Finding(what="account", text="邀请表与台账不一致：表被改动过（以台账为准，可以重建）")
+        )

@@ -1,0 +1,68 @@
+"""What the pages stand on, put together for a hub."""
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hub.accounts.denials import Denials
+from hub.accounts.door import Door
+from hub.accounts.passwords import Hasher
+from hub.accounts.register import Register
+from hub.bindings import Bindings
+from hub.config import HubConfig
+from hub.desk import Desk
+from hub.pairing import Codes
+from hub.renewal import Renewals
+from hub.roster import Roster
+from hub.store.writer import Writer
+from hub.web.pages.site import Site
+
+_MINUTE_MS = 60_000
+_HOUR_MS = 3_600_000
+
+
+def assemble(
+    config: HubConfig,
+    path: Path,
+    *,
+    writer: Writer,
+    bindings: Bindings,
+    desk: Desk,
+    codes: Codes,
+    renewals: Renewals,
+    roster: Roster,
+    online: Callable[[str], bool],
+    revoked: Callable[[], Collection[str]],
+    changed: Callable[[Iterable[str]], None],
+    now: Callable[[], int],
+    monotonic: Callable[[], int],
+) -> Site:
+    """Return what the pages of a hub stand on; `path` is its database. Clocks: milliseconds."""
+    api = config.api
+    hasher = Hasher()
+    denials = Denials(writer, now=now, monotonic=monotonic)
+    return Site(
+        hall_name=config.hall_name,
+        secure=bool(api.certificate) or api.address.startswith("https:"),
+        hosts=frozenset({urlsplit(api.address).netloc} - {""}),
+        now=now,
+        door=Door(
+            path,
+            writer,
+            hasher,
+            denials,
+            now=now,
+            idle_ms=api.idle_minutes * _MINUTE_MS,
+            total_ms=api.session_hours * _HOUR_MS,
+        ),
+        denials=denials,
+        hasher=hasher,
+        register=Register(path, writer, now=now, changed=changed),
+        bindings=bindings,
+        desk=desk,
+        codes=codes,
+        renewals=renewals,
+        roster=roster,
+        online=online,
+        revoked=revoked,
+    )

@@ -1,0 +1,62 @@
+"""What stands behind the pages, and what every request of theirs finds."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+from msgspec import Struct
+
+from hub.accounts.denials import Denials
+from hub.accounts.door import Door, Person
+from hub.accounts.passwords import Hasher
+from hub.accounts.register import Register
+from hub.bindings import Bindings
+from hub.desk import Desk
+from hub.pairing import Codes
+from hub.renewal import Renewals
+from hub.roster import Roster
+from hub.web.pages.forms import Form
+
+Http = Request[Any, Any, Any]
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """All that the pages look at and change.
+
+    `online(device)` says whether a kiosk is seen now, `revoked()` which are not believed any
+    more. `secure`: people reach the pages by TLS. `hosts`: names, with the port, by which they
+    may be reached besides the one in the request. Times: milliseconds since 1970.
+    """
+
+    hall_name: str
+    secure: bool
+    hosts: Collection[str]
+    now: Callable[[], int]
+    door: Door
+    denials: Denials
+    hasher: Hasher
+    register: Register
+    bindings: Bindings
+    desk: Desk
+    codes: Codes
+    renewals: Renewals
+    roster: Roster
+    online: Callable[[str], bool]
+    revoked: Callable[[], Collection[str]]
+
+
+TheSite = NamedDependency[SkipValidation[Site]]
+
+
+def person(request: Http) -> Person:
+    """Return who is signed in; the guard has made sure of it."""
+    found: Person = request.state.person
+    return found
+
+
+def form(request: Http) -> Form:
+    """Return the form of a change; the guard has made sure that it is of this session."""
+    found: Form = request.state.form
+    return found

@@ -1,0 +1,175 @@
+"""The hub's front without its wires: roster, reception, renewals and guard on a real file."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from tls_world import HALL, Papers, now
+from world_hall import SEATS, bind
+
+from hub.bindings import Bindings
+from hub.board import Board
+from hub.config import WindowConfig
+from hub.guard import Guard
+from hub.guard import Papers as Watched
+from hub.ingest import Ingest
+from hub.keys import remembered
+from hub.pairing import Codes
+from hub.presence import Presence
+from hub.reception import Reception
+from hub.renewal import Renewals
+from hub.roster import Roster
+from hub.store import certificates
+from hub.store.database import connect, migrate
+from hub.store.writer import Writer
+from hub.windows import Windows
+from protocol import certificates as x509
+from protocol import signing, wire
+from protocol.messages import Renewal, State
+from protocol.topics import Leaf
+
+BOOT = "a" * 32
+DAY_MS = 86_400_000
+
+
+def text(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def request(key, device):
+    """A new PKCS #10 request; no two are the same bytes."""
+    return text(x509.request(key, device))
+
+
+class Front:
+    """One start of a hub in `folder`; a second one there is the same hub started again."""
+
+    def __init__(self, folder: Path, papers: Papers | None, configured=None) -> None:
+        self.path = folder / "hub.db"
+        self.now = int(now().timestamp() * 1000)
+        self.published, self.receipts, self.dismissed = [], [], []
+        self.learnt = {}
+        db = connect(self.path)
+        migrate(db)
+        device_ca = text(papers.device_ca) if papers else None
+        self.roster = Roster(HALL, configured or {}, certificates.of_all(db), device_ca)
+        self.past_keys = remembered(db, self.roster, self.now)
+        with db.atomic():
+            bind(db, SEATS, self.now)
+        self.writer = Writer(db)
+        self.presence = Presence(self.clock)
+        self.guard = Guard(
+            self.path,
+            self.roster,
+            Watched(),
+            dismiss=self.dismissed.append,
+            kick=None,
+            now=lambda: datetime.fromtimestamp(self.now / 1000, UTC),
+        )
+        windows = Windows([WindowConfig(name=window) for window in SEATS])
+        digits = iter(range(100_000, 1_000_000))
+        self.codes = Codes(now=self.clock, random_below=lambda _: next(digits))
+        self.board = Board(
+            self.writer,
+            "示例大厅",
+            windows,
+            self.roster,
+            self.codes,
+            now=self.clock,
+            online=self.presence.online,
+            publish=self._publish,
+        )
+        self.bindings = Bindings(
+            self.writer,
+            windows,
+            self.codes,
+            now=self.clock,
+            online=self.presence.online,
+            changed=self.board.refresh,
+        )
+        self.renewals = Renewals(self.writer, self.roster, now=self.clock, publish=self._publish)
+        self.ingest = Ingest(
+            self.writer,
+            self.roster,
+            now=self.clock,
+            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            settled=lambda _: None,
+        )
+        self.reception = Reception(
+            writer=self.writer,
+            roster=self.roster,
+            guard=self.guard,
+            presence=self.presence,
+            ingest=self.ingest,
+            renewals=self.renewals,
+            now=self.clock,
+            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            arrived=lambda device: self.board.refresh([device]),
+            learnt=self.learnt.__setitem__,
+        )
+        self.reader = connect(self.path)
+        self.writer.start()
+        self.guard.look()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.writer.stop()
+        self.reader.close()
+
+    def clock(self):
+        return self.now
+
+    def _publish(self, device, leaf, data):
+        self.published.append((device, leaf, data))
+
+    def quiet(self):
+        for _ in range(4):
+            self.writer.call(lambda _: None)
+
+    def ask(self, wish):
+        async def one():
+            return await wish
+
+        answer = asyncio.run(one())
+        self.quiet()
+        return answer
+
+    def beat(self, device, certificate=None, *, connection=1, mono_ms=1):
+        """Say what a kiosk says when it has connected."""
+        state = State(
+            boot=BOOT,
+            connection=connection,
+            online=True,
+            mono_ms=mono_ms,
+            certificate=certificate and text(certificate),
+        )
+        self.receive(device, Leaf.STATE, wire.encode(state))
+
+    def receive(self, device, leaf, payload):
+        self.reception.receive(device, leaf, payload, retained=False)
+        self.quiet()
+
+    def renew(self, device, key):
+        self.receive(device, Leaf.RENEWAL, wire.encode(Renewal(request=request(key, device))))
+
+    def rate(self, outcome, key):
+        self.receive(outcome.device, Leaf.RATING, signing.sign(outcome, key))
+
+    def rows(self, sql, *values):
+        return self.reader.conn.execute(sql, values).fetchall()
+
+    def refused(self):
+        """How often each device was refused, by cause."""
+        return {
+            (device, cause): n
+            for device, cause, n in self.rows("SELECT device, cause, times FROM refusals")
+        }
+
+    def acts(self):
+        return self.rows("SELECT actor, action, target, allowed FROM audit ORDER BY position")
+
+    def sent(self, device, leaf):
+        return [data for to, of, data in self.published if (to, of) == (device, leaf)]
