@@ -7,15 +7,16 @@ OUT ?= out
 READY := $(VENV)/.ready
 PIP_LOG := $(VENV)/pip.log
 # What pip cannot bring: the Chinese typeface, the production broker, the drawing libraries.
-SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri systemd udev umockdev
+SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri systemd udev umockdev espeak-ng alsa-utils faketime
 
-.PHONY: help install system check format test demo bench schemas clean
+.PHONY: help install system check format test demo bench screens torture schemas clean
 
 help:
 	@echo "make demo    整个大厅在一台机器上演示（make demo ARGS=\"--once --headless --out out\"）"
 	@echo "make test    全部测试"
 	@echo "make check   格式、规范、类型、房间之间的引用规则"
 	@echo "make bench   README 中的数字"
+	@echo "make screens 评价器的全部画面      make torture  随机故障（ARGS=\"--faults 1000 --seed 1\"）"
 	@echo "make format  整理格式      make schemas  重新导出 docs/schemas      make clean  删除 .venv 等"
 
 install: $(READY)
@@ -50,6 +51,12 @@ demo: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+screens: $(READY)
+	$(BIN)/python -m tests.device.screens $(OUT)/screens
+
+torture: $(READY)
+	$(BIN)/python -m bench.torture --out $(OUT)/torture $(ARGS)
 
 schemas: $(READY)
 	$(BIN)/python -m protocol.schemas docs/schemas

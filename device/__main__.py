@@ -15,11 +15,11 @@ import click
 from device import config as configuration
 from device import crash
 from device.keypad.keypad_commands import keypad
+from device.splash import NoWindow
 from device.troubles import unusable
 from device.watchdog import Notifier
 
 if TYPE_CHECKING:
-    from device.splash import Splash
     from device.view import EnrolmentView
     from protocol.enrolment.kiosk import Stage, Tried
 
@@ -80,42 +80,36 @@ def run(file: Path, headless: bool) -> None:
     from device import kiosk  # noqa: PLC0415 - the other commands need no screen
 
     try:
-        splash = kiosk.raise_curtain(config, base, headless=headless)
-    except Exception as error:  # noqa: BLE001 - no window: whoever started it has to know
-        _fail(f"无法打开显示窗口：{error}。请检查显示器和图形驱动，没有显示器时请加 --headless")
-    try:
         if crash.exhausted():
             log.critical("crash=given-up %s", GIVEN_UP)
-            kiosk.rest(splash)
-            return
-        _run(config, base, splash, headless=headless)
+            kiosk.rest(config, base, headless=headless)
+        elif cause := kiosk.unenrolled(config, base):
+            if kiosk.await_enrolment(config, base, cause, headless=headless):
+                Notifier().tell(WATCHDOG_USEC=START_US)
+                # A window of Kivy cannot be followed by another one in the same process.
+                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command
+        else:
+            kiosk.run(config, base, headless=headless)
+    except NoWindow:
+        _fail("无法打开显示窗口。请检查显示器和图形驱动；没有显示器时请加 --headless")
     except crash.Crashed:
         crash.restart()
-    except Exception:
+    except (OSError, sqlite3.Error) as error:
+        _fail(unusable(base / config.state, error))
+    except Exception as error:
+        if _is_told(error):
+            _fail(str(error))
         log.critical("crash=start", exc_info=True)
         crash.restart()
 
 
-def _run(
-    config: configuration.KioskConfig, base: Path, splash: "Splash", *, headless: bool
-) -> None:
-    from device import kiosk  # noqa: PLC0415 - as above
+def _is_told(error: Exception) -> bool:
+    """Whether the text of the error already tells hall IT what to do."""
     from device.assembly import InUse  # noqa: PLC0415 - only after the first picture
     from device.identity import IdentityError  # noqa: PLC0415
     from device.ui.fonts import FontMissing  # noqa: PLC0415
 
-    try:
-        if cause := kiosk.unenrolled(config, base):
-            if kiosk.await_enrolment(config, base, cause, headless=headless, splash=splash):
-                Notifier().tell(WATCHDOG_USEC=START_US)
-                # A window of Kivy cannot be followed by another one in the same process.
-                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command
-            return
-        kiosk.run(config, base, headless=headless, splash=splash)
-    except (IdentityError, FontMissing, InUse) as error:
-        _fail(str(error))
-    except (OSError, sqlite3.Error) as error:
-        _fail(unusable(base / config.state, error))
+    return isinstance(error, IdentityError | FontMissing | InUse)
 
 
 @main.command()

@@ -9,6 +9,7 @@ import msgspec
 
 from device.keypad import model as pad_models
 from device.keypad.settings import KeypadConfig
+from device.panel import Panel, hours
 from device.voice import settings as voices
 from device.voice.settings import VoiceConfig
 from device.watchdog import WatchdogConfig
@@ -33,12 +34,24 @@ class HubConfig(Part, frozen=True, kw_only=True):
 
 
 class ScreenConfig(Part, frozen=True, kw_only=True):
-    """The picture, in pixels. `text_input`: a keyboard or writing pad is attached."""
+    """The picture, in pixels. `text_input`: a keyboard or writing pad is attached.
+
+    `diagonal_inch` None: as panels of so many pixels are usually sold. `evening`: hours in China
+    with the dimmed colours, "" for never. `pictures`: a folder of the hall's, "" for none.
+    """
 
     width: Annotated[int, msgspec.Meta(ge=480, le=3840)] = 1024
     height: Annotated[int, msgspec.Meta(ge=480, le=3840)] = 600
     fullscreen: bool = True
     text_input: bool = False
+    diagonal_inch: Annotated[float, msgspec.Meta(ge=5, le=32)] | None = None
+    evening: str = "18:30-07:00"
+    pictures: str = ""
+
+    def panel(self, base: Path) -> Panel:
+        """Return what of this the picture needs; raises ValueError, in Chinese."""
+        folder = base / self.pictures if self.pictures else None
+        return Panel(inches=self.diagonal_inch, evening=hours(self.evening), pictures=folder)
 
 
 class EnrolmentConfig(Part, frozen=True, kw_only=True):
@@ -93,6 +106,7 @@ def load(path: Path) -> KioskConfig:
                     "确实要用明文（只限隔离网段内试用），请写明 insecure = true",
                 )
             )
+        faults += _of_the_screen(config.screen, path.parent)
         if config.device.startswith(HUB):
             faults.append(strict.Fault("device", f"不能以“{HUB}”开头：那是大厅服务器的名称"))
         faults += _of_the_pads(config.keypad, path.parent)
@@ -105,6 +119,15 @@ def load(path: Path) -> KioskConfig:
     if faults:
         raise ConfigError("\n".join(f"{path}：{each.place}：{each.message}" for each in faults))
     return config
+
+
+def _of_the_screen(screen: ScreenConfig, base: Path) -> list[strict.Fault]:
+    """Return what is wrong with the hours of the evening."""
+    try:
+        screen.panel(base)
+    except ValueError as error:
+        return [strict.Fault("screen.evening", str(error))]
+    return []
 
 
 def _of_the_pads(keypad: KeypadConfig, base: Path) -> list[strict.Fault]:

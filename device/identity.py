@@ -1,5 +1,6 @@
 """The key of this kiosk: made here, kept here, never shown. And what enrolment adds to it."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -56,8 +57,11 @@ def load_or_create(path: Path) -> ec.EllipticCurvePrivateKey:
             serialization.NoEncryption(),
         )
         _write(temporary, data)
-        temporary.rename(path)
+        with contextlib.suppress(FileNotFoundError):  # another was quicker, and tidied up
+            temporary.rename(path)
         _sync(path.parent)
+        for left in path.parent.glob(f"{path.stem}.*.new"):  # by power cuts
+            left.unlink(missing_ok=True)
     return load(path)
 
 

@@ -45,7 +45,7 @@ TIDY_MS = 3_600_000
 By then a hub that has lost its disk, and may have a wrong clock, has asked for what it lacks.
 """
 
-WITH_A_CITIZEN = frozenset({Screen.INVITED, Screen.SAVING, Screen.REASONS, Screen.THANKS})
+WITH_A_CITIZEN = frozenset({Screen.INVITED, Screen.SAVING, Screen.THANKS, Screen.ENDING})
 
 
 class Keeper:

@@ -37,21 +37,19 @@ def run(
     *,
     headless: bool = False,
     extend: Callable[["Stage"], None] = lambda _: None,
-    splash: Splash | None = None,
 ) -> None:
     """Show the kiosk until it is stopped; `extend` gets the stage before the curtain rises.
 
-    `splash` is the picture that is shown already. Raises `Crashed` for a fault of the screen's
-    thread while the stage is shown; by then nothing of a citizen is on the screen, and what was
-    ordered is on disk.
+    Raises `Crashed` for a fault of the screen's thread while the stage is shown; by then nothing
+    of a citizen is on the screen, and what was ordered is on disk.
     """
-    splash = splash or raise_curtain(config, base, headless=headless)
+    splash = raise_curtain(config, base, headless=headless)
     from device.assembly import Kiosk  # noqa: PLC0415 - only after the first picture
     from device.ui.stage import Stage  # noqa: PLC0415
 
     kiosk = Kiosk(config, base)
     try:
-        stage = Stage(kiosk, base / config.state)
+        stage = Stage(kiosk, base / config.state, config.screen.panel(base))
         extend(stage)
         _show(stage.run, splash, kiosk, config)
     finally:
@@ -99,8 +97,9 @@ def _show(
             watchdog.stop()
 
 
-def rest(splash: Splash) -> None:
+def rest(config: KioskConfig, base: Path, *, headless: bool = False) -> None:
     """Show 暂停服务 until somebody stops the process: it failed too often."""
+    splash = raise_curtain(config, base, headless=headless)
     splash.show(Words.HALTED)
     from kivy.base import runTouchApp  # noqa: PLC0415 - as above
     from kivy.core.window import Window  # noqa: PLC0415
@@ -124,7 +123,6 @@ def await_enrolment(
     cause: str,
     *,
     headless: bool = False,
-    splash: Splash | None = None,
 ) -> bool:
     """Show the enrolment until the kiosk has an identity, or is stopped; return which.
 
@@ -140,7 +138,7 @@ def await_enrolment(
     with only_one(state):
         told = "" if cause == NEVER else cause
         enrolling = Enrolling(config, state, port, wait_ms=None, cause=told)
-        enrol(config, base, enrolling, headless=headless, splash=splash)
+        enrol(config, base, enrolling, headless=headless)
     return enrolling.enrolled
 
 
@@ -151,10 +149,9 @@ def enrol(
     *,
     headless: bool = False,
     extend: Callable[["EnrolmentStage"], None] = lambda _: None,
-    splash: Splash | None = None,
 ) -> None:
     """Show an enrolment until it is over; `extend` gets the stage before the curtain rises."""
-    splash = splash or raise_curtain(config, base, headless=headless)
+    splash = raise_curtain(config, base, headless=headless)
     from device.ui.desk import EnrolmentStage  # noqa: PLC0415 - as above
 
     stage = EnrolmentStage(enrolling, base / config.state)

@@ -21,7 +21,6 @@ class Screen(StrEnum):
     ENDING = "ending"
     PAUSED = "paused"
     OUT_OF_SERVICE = "out_of_service"
-    REASONS = "thanks"  # another word for the same screen: no level has one of its own
 
 
 class Ending(StrEnum):

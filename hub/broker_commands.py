@@ -15,7 +15,7 @@ from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.mosquitto import Plan, hub_user
 from hub.roster import key_of
-from hub.store import audit, certificates, revocations
+from hub.store import audit, certificates, database, revocations
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 _NEEDED = ("ca", "device_ca", "kick_password")
@@ -114,7 +114,7 @@ def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bo
 def _record(
     state: Path, device: str, key: EllipticCurvePublicKey | None, reason: str, lift: bool
 ) -> bool:
-    with console.database(state) as db, db.atomic():
+    with console.database(state) as db, database.alone(db):
         held = certificates.of_all(db).get(device)
         if key is None and held is not None:
             key = key_of(held)

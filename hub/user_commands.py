@@ -14,7 +14,7 @@ from hub.accounts.wording import ROLE_MEANINGS, ROLES, when
 from hub.console import CONFIG
 from hub.errors import DeskError
 from hub.rules.access import CONSOLE, Role
-from hub.store import users
+from hub.store import database, users
 from protocol import strict
 from protocol.messages import Staff
 
@@ -135,7 +135,7 @@ def _telling(file: Path) -> Iterator[Job]:
     """Make one change in the hub's database, also beside a running hub; ends in Chinese."""
     config, base = console.load(file, files=False)
     try:
-        with console.database(base / config.state) as db, users.alone(db):
+        with console.database(base / config.state) as db, database.alone(db):
             yield Job(db=db, now=time.time_ns() // 1_000_000, by=CONSOLE, changed=set())
     except DeskError as error:
         console.fail(str(error))

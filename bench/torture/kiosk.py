@@ -26,6 +26,7 @@ from device.session import Screen
 from device.troubles import unusable
 from device.view import View
 from protocol import catalogue
+from protocol.messages import Rated
 
 FRAME_S = 0.02
 TICK_MS = 100
@@ -114,12 +115,14 @@ class Citizen:
             if level is not None:
                 self.pressed = ["undo"] if "undo" in self.pressed else []
                 self._do(name, "tap", Tap(view.now_ms, name, level), serial=serial, level=level)
-        elif screen not in (Screen.REASONS, Screen.THANKS) or view.session.submitted:
+        elif screen is not Screen.THANKS or view.session.submitted:
             return
         elif slipped:
             self._take_back(name, view.now_ms)
         else:
-            self._say_why(name, view.now_ms, asked=screen is Screen.REASONS)
+            draft = view.session.draft
+            bad = draft is not None and draft.level in Rated.bad
+            self._say_why(name, view.now_ms, asked=bad)
 
     def _take_back(self, name: str, now: int) -> None:
         self.pressed.append("undo")

@@ -1,6 +1,8 @@
 """The hub's one SQLite file: how it is opened, and what keeps its ledger from being altered."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -40,6 +42,22 @@ def connect(path: Path) -> Database:
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return db
+
+
+@contextmanager
+def alone(db: Database) -> Iterator[None]:
+    """Be the only one who writes, from the first look on; commits at the end.
+
+    For commands beside a running hub: there a transaction that reads first and then writes
+    fails where the hub has written in between.
+    """
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()
 
 
 def migrate(db: Database) -> None:

@@ -1,7 +1,6 @@
 """The users of the hub (账号): names, roles, the clerk that citizens see; passwords as hashes."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 from sqlite_utils import Database
@@ -27,22 +26,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     def disabled(self) -> bool:
         """Whether they may not sign in."""
         return self.disabled_at is not None
-
-
-@contextlib.contextmanager
-def alone(db: Database) -> Iterator[None]:
-    """Be the only one who writes, from the first look on; commits at the end.
-
-    For commands beside a running hub: there a transaction that reads first and then writes
-    fails where the hub has written in between.
-    """
-    db.conn.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.conn.rollback()
-        raise
-    db.conn.commit()
 
 
 def add(

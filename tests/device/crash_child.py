@@ -66,15 +66,14 @@ def main(folder):
     )
     config = configuration.load(file)
     config = replace(config, screen=replace(config.screen, width=800, height=480))
-    splash = kiosk.raise_curtain(config, folder, headless=True)
     try:
-        kiosk.run(config, folder, headless=True, extend=Citizen, splash=splash)
+        kiosk.run(config, folder, headless=True, extend=Citizen)
     except crash.Crashed:
         from kivy.core.window import Window
 
         FACTS["after"] = picture()
         FACTS["widgets"] = len(Window.children)
-        splash.strip()
+        Window.canvas.clear()
         Splash(folder / "kiosk" / "fonts").show(Words.RECOVERING)
         FACTS["plain"] = picture()
     print(json.dumps(FACTS))

@@ -57,9 +57,9 @@ def fails(stage):
     Clock.schedule_once(lambda _: 1 / 0)
 
 kiosk.run = lambda *words, **named: run(*words, **named, extend=fails)
-def resting(splash):
+def resting(*words, **named):
     print("resting", flush=True)
-    rest(splash)
+    rest(*words, **named)
 kiosk.rest = resting
 main(["run", "--headless", "--config", sys.argv[1]])
 """

@@ -196,7 +196,7 @@ def test_a_new_certificate_is_kept_and_taken_up(due, world):
     assert not world.keeper.refused
 
 
-@pytest.mark.parametrize("screen", ["invited", "saving", "reasons", "thanks"])
+@pytest.mark.parametrize("screen", ["invited", "saving", "thanks"])
 def test_no_new_connection_is_made_before_a_citizen(due, world, screen):
     """The certificate is on the disk at once; the connection waits until they are gone."""
     world.connect()

@@ -1,6 +1,7 @@
 """A kiosk is known by what the device CA has signed, and by nothing else."""
 
 import json
+import sqlite3
 import threading
 from datetime import timedelta
 
@@ -318,7 +319,8 @@ def test_a_certificate_that_cannot_be_kept_is_shown_again(front, papers):
     """A full disk when it came: nothing is half known, the next connection makes it whole."""
     held = issue(papers)
     front.writer.call(lambda db: db.execute("PRAGMA query_only = ON"))
-    front.beat(NAME, held)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        front.beat(NAME, held)
     assert NAME not in front.roster
     front.writer._db.execute("PRAGMA query_only = OFF")  # no group begins while it is on
     front.beat(NAME, held, connection=2)

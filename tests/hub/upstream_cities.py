@@ -157,6 +157,7 @@ class StandIn:
         seal="records",
         updates="endpoint",
         late_s=0,
+        tls=None,
     ):
         self.name = name
         self.register = Register()
@@ -169,6 +170,7 @@ class StandIn:
         self._seal = seal
         self._updates = updates
         self._late_s = late_s
+        self._tls = tls
         self._ready = threading.Event()
         self._loop = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -192,8 +194,9 @@ class StandIn:
         app.router.add_post("/{kind}", self._answer)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        scheme, host = ("https", "localhost") if self._tls else ("http", "127.0.0.1")
+        self.url = f"{scheme}://{host}:{runner.addresses[0][1]}"
         self._ready.set()
         await self._stop.wait()
         await runner.cleanup()
