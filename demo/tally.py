@@ -224,7 +224,7 @@ def _is_part(came: tuple[int, str, str], row: Row) -> bool:
         level == row.level
         and row.reasons[: len(reasons)] == reasons
         and row.comment.startswith(comment)
-        and (not comment or reasons == row.reasons)  # the words come last
+        and (not reasons or comment == row.comment)  # the words come first
     )
 
 

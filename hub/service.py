@@ -112,6 +112,12 @@ class Hub:
         state.mkdir(parents=True, exist_ok=True)
         self._path = state / "hub.db"
         configured = public_keys(config, base)
+        lost = not self._path.exists() or self._path.stat().st_size == 0
+        if lost and (state / "ledger.key").exists():
+            raise ConfigError(
+                f"{self._path} 不见了或是空的，而台账的签名密钥还在：数据可能已丢失。"
+                "请保留现场，用 pingyi-hub restore 从备份恢复；确实要另立台账，请把密钥移走"
+            )
         db = database.connect(self._path)
         database.migrate(db)
         database.check_guards(db)

@@ -61,7 +61,7 @@ def test_a_rating_that_arrives_whole_is_nothing_to_tell():
     assert compared(record(), promised=True, thanked=True) == {}
 
 
-@pytest.mark.parametrize(("detail", "text"), [("", ""), ("207", ""), ("207,210", "太")])
+@pytest.mark.parametrize(("detail", "text"), [("", ""), ("", "太"), ("207", "太慢了")])
 def test_who_was_cut_off_counts_as_cut_off(detail, text):
     """As far as the citizen had come is neither lost nor altered."""
     assert compared(record(detail=detail, text=text), promised=True) == {"cut_off": 1}
@@ -72,7 +72,9 @@ def test_who_was_thanked_at_the_end_must_arrive_to_the_letter():
     assert compared(record(detail="207"), promised=True, thanked=True) == {"altered": 1}
 
 
-@pytest.mark.parametrize(("detail", "text"), [("210", ""), ("", "太慢了"), ("207,210", "很快")])
+@pytest.mark.parametrize(
+    ("detail", "text"), [("210", "太慢了"), ("207", "太"), ("207,210", "很快")]
+)
 def test_what_was_never_on_the_way_is_altered(detail, text):
     """A power cut leaves out what comes later; it changes nothing."""
     assert compared(record(detail=detail, text=text)) == {"altered": 1}

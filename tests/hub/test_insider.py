@@ -7,6 +7,9 @@ from msgspec.structs import replace
 from world_hall import OTHER_WINDOW, TTL_MS, WINDOW, Hall, a_case, rated
 
 from hub import desk as desks
+from hub.config import ConfigError, HubConfig
+from hub.notary import load_or_create
+from hub.service import Hub as Service
 from hub.store import database, invitations, vault
 
 
@@ -14,6 +17,18 @@ from hub.store import database, invitations, vault
 def hall(tmp_path):
     with Hall(tmp_path) as found:
         yield found
+
+
+@pytest.mark.parametrize("harm", ["gone", "empty"])
+def test_a_hub_whose_data_vanished_does_not_begin_anew(tmp_path, harm):
+    """Its ledger's key says that there was a ledger: somebody has to look."""
+    state = tmp_path / "state"
+    state.mkdir()
+    load_or_create(state / "ledger.key", needed=False)
+    if harm == "empty":
+        (state / "hub.db").touch()
+    with pytest.raises(ConfigError, match="restore"):
+        Service(HubConfig(hall="demo", hall_name="示例大厅", state="state"), tmp_path)
 
 
 def test_the_matter_cannot_be_changed_under_a_citizen(hall):
