@@ -162,6 +162,7 @@ class HubLink:
         client.on_socket_open = _no_delay
         client.on_socket_register_write = self._ring  # without it, `publish` would write at once
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
 
@@ -179,6 +180,9 @@ class HubLink:
             client.disconnect()
             return
         client.subscribe([(pattern, 1) for pattern in topics.hub_subscriptions(self._hall)])
+
+    def _on_subscribe(self, *_: object) -> None:
+        """Be connected once the broker listens for us: what kiosks say before is not heard."""
         self._up = True
         self._told = ""
         log.info("broker=connected address=%s:%d", *self._address)
