@@ -3,6 +3,7 @@
 The copy is made by SQLite's own backup interface, so that it is one moment of the file.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,7 +17,8 @@ from sqlite_utils import Database
 
 from hub import notary
 from hub.rules.checkpoint import Verifier
-from hub.store import database, ledger, lock, recovery, tree
+from hub.store import database, keyring, ledger, lock, recovery, tree
+from hub.store.vault import VaultError
 from hub.verification import report, sources
 from hub.verification.findings import Finding
 
@@ -65,13 +67,18 @@ def make(
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True, mode=0o700)
     try:
-        _copy(state / DATABASE, place / DATABASE, progress)
-        for name in (LEDGER_KEY, CITIZENS_KEY) if keys else ():
-            if (state / name).exists():
-                _private(place / name, (state / name).read_bytes())
+        # No key is dropped between the copy of what it sealed and its own.
+        with keyring.changing(state / CITIZENS_KEY) if keys else contextlib.nullcontext():
+            _copy(state / DATABASE, place / DATABASE, progress)
+            for name in (LEDGER_KEY, CITIZENS_KEY) if keys else ():
+                if (state / name).exists():
+                    _private(place / name, (state / name).read_bytes())
         manifest = _manifest(place, hall, now)
         _private(place / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
         place.rename(out)
+    except VaultError as error:
+        shutil.rmtree(place, ignore_errors=True)
+        raise BackupError(str(error)) from error
     except (sqlite3.Error, OSError):
         shutil.rmtree(place, ignore_errors=True)
         raise

@@ -11,10 +11,10 @@ import click
 from sqlite_utils import Database
 
 from hub import console, retention, rotation
+from hub.config import HubConfig
 from hub.console import CONFIG
 from hub.retention import NotErasable, Result
 from hub.rules.access import CONSOLE
-from hub.rules.retention import Retention
 from hub.store import audit, cases, citizens, database, keyring, resealing
 from hub.store import vault as vaults
 from hub.store.keyring import LENGTHS, Cipher
@@ -90,15 +90,19 @@ def erase(file: Path, serial: str, why: str, yes: bool) -> None:
 
 @group.command()
 @CONFIG
-@click.option("--cipher", type=click.Choice(tuple(LENGTHS)), help="新密钥的算法；不写则不变。")
+@click.option(
+    "--cipher",
+    type=click.Choice(tuple(LENGTHS)),
+    help="新密钥的算法；不写则按配置的 citizens.cipher。",
+)
 def rotate(file: Path, cipher: Cipher | None) -> None:
     """更换密钥：新密钥立即启用，已有信息逐批换用；服务器不必停止。
 
     中断后再次执行，从断处继续。完成后用 prune 去掉旧密钥。
     """
-    _, state = _state(file)
-    with _opened(state) as (db, before):
-        wanted = cipher or before.ring.now().cipher
+    config, state = _state(file)
+    with _opened(state) as (db, _):
+        wanted = cipher or config.citizens.cipher
         try:
             vault, new = rotation.renew(db, state / KEYS, wanted, _now())
         except OSError as error:
@@ -146,7 +150,8 @@ def prune(file: Path, yes: bool) -> None:
 @click.option("--clock-is-right", is_flag=True, help="已核对服务器时间，仍要清理。")
 def retention_(file: Path, dry_run: bool, clock_is_right: bool) -> None:
     """按配置的保存期限清理；服务器每天夜里也会自动清理。"""
-    terms, state = _state(file)
+    config, state = _state(file)
+    terms = config.retention
     if not (terms.citizens_days or terms.comments_days or terms.evidence_days):
         console.fail("配置里没有保存期限（[retention]），不清理任何数据")
     with _opened(state) as (_, vault):
@@ -193,13 +198,12 @@ def _tell(results: list[Result], nothing: str) -> None:
         click.echo("已检查数据文件，没有残留。此前的备份里仍有这些信息，请按备份的保存期限处理。")
 
 
-def _state(file: Path) -> tuple[Retention, Path]:
+def _state(file: Path) -> tuple[HubConfig, Path]:
     config, base = console.load(file, files=False)
     state = base / config.state
     if not (state / "hub.db").exists():
         console.fail("还没有数据：服务器尚未运行过。")
-    terms: Retention = getattr(config, "retention", Retention())
-    return terms, state
+    return config, state
 
 
 @contextmanager

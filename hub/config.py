@@ -7,6 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from hub.rules.retention import Retention
+from hub.store.keyring import Cipher
 from hub.upstream.access import Access
 from hub.upstream.quirks import DialectName
 from protocol import strict
@@ -85,6 +87,12 @@ class LedgerConfig(Part, frozen=True, kw_only=True):
     checkpoint_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
 
 
+class CitizensConfig(Part, frozen=True, kw_only=True):
+    """How citizens' data are sealed: `cipher` of the first key, and of one made by `rotate`."""
+
+    cipher: Cipher = "aes-256-gcm"
+
+
 class DeviceConfig(Part, frozen=True, kw_only=True):
     """One kiosk that may speak to this hub, with the file of its public key (PEM)."""
 
@@ -114,6 +122,8 @@ class HubConfig(Part, frozen=True, kw_only=True):
     api: ApiConfig = ApiConfig()
     broker: BrokerConfig = BrokerConfig()
     ledger: LedgerConfig = LedgerConfig()
+    citizens: CitizensConfig = CitizensConfig()
+    retention: Retention = Retention()
     upstream: UpstreamConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
     windows: tuple[WindowConfig, ...] = ()

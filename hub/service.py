@@ -25,6 +25,7 @@ from hub.ingest import Ingest
 from hub.keys import public_keys, remembered
 from hub.link.broker import EmbeddedBroker
 from hub.link.client import HubLink
+from hub.nightly import Nightly
 from hub.notary import Notary
 from hub.pairing import Codes
 from hub.presence import Presence
@@ -125,7 +126,12 @@ class Hub:
             config.hall, configured, certificates.of_all(db), device_ca(config, base)
         )
         self._past_keys = remembered(db, self._roster, epoch_ms())
-        self._vault = vault.load_or_create(state / "citizens.key", needed=cases.any_kept(db))
+        self._vault = vault.load_or_create(
+            state / "citizens.key",
+            needed=cases.any_kept(db),
+            cipher=config.citizens.cipher,
+        )
+        self._nightly = Nightly(state, self._vault, config.retention, now=epoch_ms)
         ledger_key = notary.load_or_create(state / "ledger.key", needed=tree.newest(db) is not None)
         self._writer = Writer(db)
         self._notary = Notary(
@@ -245,12 +251,14 @@ class Hub:
                 self._writer.submit(lambda db: settings.note(db, config, epoch_ms()))
                 tidying = asyncio.create_task(self._tidy())
                 noting = asyncio.create_task(self._notary.run())
+                cleaning = asyncio.create_task(self._nightly.run())
                 log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
                 try:
                     await _serve(server, port, stop)
                 finally:
                     tidying.cancel()
                     noting.cancel()
+                    cleaning.cancel()
                     self._site.door.tend(closing=True)
         finally:
             await asyncio.to_thread(self._guard.stop)
@@ -375,7 +383,8 @@ class Hub:
             + "请检查它与服务器的连接和磁盘"
             for device, word in self._presence.short_of_storage().items()
         ]
-        return Health(ready=ready, reasons=(*reasons, *full, *self._guard.alarms))
+        overdue = [self._nightly.alarm] if self._nightly.alarm else []
+        return Health(ready=ready, reasons=(*reasons, *full, *overdue, *self._guard.alarms))
 
 
 async def _serve(server: "_Server", port: socket.socket, stop: asyncio.Event) -> None:

@@ -1,19 +1,25 @@
 """What has been kept long enough is erased, at its time, and by no clock that lies."""
 
 import asyncio
+import contextlib
 
 import pytest
+from brokers import eventually
 from citizens_world import WORDS, Town, secrets, shuffled
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from world_hall import KEYS, NOW, rated
+from world_service import HubProcess
 
 from hub import retention
+from hub.__main__ import main
 from hub.nightly import Nightly
 from hub.retention import Result
 from hub.rules.days import DAY_MS, day_start
 from hub.rules.retention import STRIDE_MS, Retention, clock_doubt, own_part
-from hub.store import cases
+from hub.store import cases, erasure
+from hub.store.database import connect
 from protocol import signing
 
 TERMS = Retention(citizens_days=180, comments_days=365, evidence_days=90)
@@ -236,3 +242,29 @@ def test_the_job_runs_in_the_hub_s_loop_and_ends_with_it(town):
         return job.alarm
 
     assert asyncio.run(story()) is None
+
+
+def test_a_hub_with_terms_begins_to_keep_them_and_the_command_reads_them_too(tmp_path, free_port):
+    """The configuration reaches the nightly job of a real hub, and `citizens retention`."""
+    hub = HubProcess(tmp_path, embedded=True, broker_port=free_port)
+    text = hub.config.read_text(encoding="utf-8")
+    hub.config.write_text(
+        text.replace("[broker]", "[retention]\ncitizens_days = 30\n[broker]"), encoding="utf-8"
+    )
+
+    def ran():
+        with contextlib.closing(connect(hub.db)) as db:
+            return erasure.mark(db, "ran_at")
+
+    try:
+        hub.start()
+        eventually(ran, "the first run", 20)
+        ready = hub.ask("GET", "/readyz")[1]
+        assert ready == {"ready": True, "reasons": []}
+        assert hub.end() == 0
+    finally:
+        hub.close()
+    command = ["citizens", "retention", "--dry-run", "--config", str(hub.config)]
+    told = CliRunner().invoke(main, command)
+    assert told.exit_code == 0, told.output
+    assert "办件人信息 0 件" in told.output
