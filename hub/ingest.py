@@ -11,8 +11,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
-from hub.rules.settle import Ruling, Standing, Verdict, settle
-from hub.store import cases, deliveries, invitations, ledger, recovery, refusals
+from hub.rules.settle import TAKEN, Ruling, Standing, Verdict, settle
+from hub.store import afterwards, cases, deliveries, invitations, ledger, recovery, refusals
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Stopped, Writer
 from protocol import signing, wire
@@ -123,14 +123,14 @@ class Ingest:
                 and invitations.rated(db, kept.serial, kept.service_number),
             )
         ruling = settle(standing, outcome)
-        counts = ruling.verdict is Verdict.COUNTS
-        if not counts and ruling.verdict is not Verdict.KNOWN:
+        taken = ruling.verdict in TAKEN
+        if not taken:
             times = refusals.note(db, outcome.device, ruling.verdict, jws, self._now())
             if times == 1:
                 log.warning("refused=%s device=%s", ruling.verdict, outcome.device)
         if ruling.ends is None or kept is None:
             return ruling
-        body = jws if counts else _hub_closes(ruling, jws)
+        body = jws if taken else _hub_closes(ruling, jws)
         position = ledger.append(
             db,
             ledger.Entry(
@@ -144,11 +144,20 @@ class Ingest:
             ),
         )
         invitations.close(db, outcome.invitation, outcome.id, ruling.ends)
-        if ruling.ends == "rated":
+        if ruling.verdict is Verdict.REPEATED:
+            log.warning("rating=repeated device=%s", outcome.device)
+        elif ruling.ends == "rated":
             if cases.matter(db, kept.serial, kept.service_number) is None:
                 recovery.await_case(db, kept.serial, kept.service_number, self._now())
-            deliveries.queue_rating(db, kept.serial, kept.service_number, position, self._now())
+            self._queue(db, kept, position)
         return ruling
+
+    def _queue(self, db: Database, kept: invitations.Kept, position: int) -> None:
+        of, now = (kept.serial, kept.service_number), self._now()
+        deliveries.queue(db, "rating", of, position, now)
+        written = afterwards.position_added(db, kept.id)
+        if written is not None:  # the citizen's phone was quicker than the kiosk
+            deliveries.queue(db, "addition", of, written, now)
 
     def _lost(self, db: Database, outcome: AnyOutcome) -> bool:
         """Enter again what this hub issued and lost with its disk; True if it was that.
@@ -177,7 +186,7 @@ class Ingest:
         self._failing = False
         ruling = done.result()
         with self._lock:
-            if ruling.verdict in (Verdict.COUNTS, Verdict.KNOWN):
+            if ruling.verdict in TAKEN:
                 self._committed.setdefault(device, []).append(identifier)
             else:
                 refusal = Refusal(id=identifier, reason=ruling.verdict)

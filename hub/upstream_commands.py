@@ -23,7 +23,14 @@ from hub.upstream.hints import mend
 from hub.upstream.quirks import DialectName, QuirksError
 
 CHINA = timezone(timedelta(hours=8))
-KINDS = {"service": "办件", "rating": "评价", "update": "更正", "token": "令牌"}
+KINDS = {
+    "service": "办件",
+    "rating": "评价",
+    "update": "更正",
+    "ruling": "复核认定",
+    "addition": "追评",
+    "token": "令牌",
+}
 STATES = {"waiting": "等待", "set_aside": "搁置", "accepted": "已送达，但有疑问"}
 VERDICTS = {
     "accepted": "收下",

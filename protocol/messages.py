@@ -49,6 +49,11 @@ Pem = Annotated[str, Meta(min_length=1, max_length=2_600, pattern=r"^[ -~\n]+(?!
 Code = Annotated[str, Meta(pattern=r"^[0-9]{6}(?![\s\S])")]
 Link = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+(?![\s\S])")]
 Seal = Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?(?![\s\S])")]
+Digest = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?(?![\s\S])")]
+Input = Literal["screen", "pad"]
+
+PICTURE_LIMIT = 45_000
+"""How many bytes a portrait may have: as base64 it has to go into one message."""
 
 
 def readable(text: str) -> str:
@@ -118,11 +123,14 @@ class Slot(Message, frozen=True, kw_only=True):
 
     A device ignores a `version` below the highest it has seen. `unsettled` names the older
     invitations of this device that the hub still counts as open: the device answers for
-    each one that it never showed.
+    each one that it never showed. `link` is the address of the citizen's own page for this
+    invitation, for a QR; empty where the hub has no public address. It is for the citizen alone,
+    so it stands here and not in the invitation, which goes into the ledger.
     """
 
     version: Count
     invitation: Invitation | None = None
+    link: Annotated[str, Meta(max_length=200, pattern=r"^[!-~]*(?![\s\S])")] = ""
     unsettled: Annotated[tuple[Identifier, ...], Meta(max_length=1000)] = ()
 
 
@@ -199,7 +207,8 @@ class Settings(Message, frozen=True, kw_only=True):
 
     `window` None: it is not paired, and shows `pairing`. `paused` is the reason that citizens
     read while the window is closed, or None. `elder`: everything larger and calmer (长者模式);
-    `english`: the citizen may change the language. `resend` stands only in what a restored hub
+    `english`: the citizen may change the language. `portrait` is the digest of the photograph
+    of `staff` (leaf `portrait`), empty: there is none. `resend` stands only in what a restored hub
     says, until the device has answered it.
     """
 
@@ -219,7 +228,19 @@ class Settings(Message, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(min_length=1, max_length=120, pattern=_PLAIN)], ...],
         Meta(max_length=8),
     ] = ()
+    portrait: Digest = ""
     resend: Resend | None = None
+
+
+class Portrait(Message, frozen=True, kw_only=True):
+    """Leaf `portrait`: the photograph of the clerk at this window; an empty payload: there is none.
+
+    `digest` is the SHA-256 of `picture` in hex, a JPEG or PNG. It is shown only while
+    `Settings.portrait` names it, so that no face stays beside another's name.
+    """
+
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
+    picture: Annotated[bytes, Meta(min_length=1, max_length=PICTURE_LIMIT)]
 
 
 class Refusal(Part, frozen=True, kw_only=True):
@@ -243,13 +264,30 @@ class Receipt(Message, frozen=True, kw_only=True):
     echo_ms: Millis | None = None
 
 
+class Signals(Part, frozen=True, kw_only=True):
+    """What the kiosk measured around one answer, for whoever looks for steered ratings.
+
+    `input` is where the tap came from. `touches` counts what was touched or pressed before it
+    and rated nothing, `undone` the taps that were taken back (选错了，重选). `asked_before` counts
+    the invitations of this very service that this kiosk has shown since its start, before this
+    one. `withdrawn_ms` is how long after the tap the hub asked for the invitation back while the
+    citizen was still there, None where it did not.
+    """
+
+    input: Input | None = None
+    touches: Count = 0
+    undone: Count = 0
+    asked_before: Count = 0
+    withdrawn_ms: Millis | None = None
+
+
 class Outcome(Message, frozen=True, kw_only=True, tag_field="kind"):
     """How one invitation ended (结果), the content of a signed message.
 
     `seq` numbers the outcomes of a device without gaps, from 1. `elapsed_ms` is the time
     from shown to the end, measured on the kiosk's monotonic clock. `asked` is the invitation
     as it reached the screen, so that its words are signed with the answer; None where none
-    did, and from devices older than this field.
+    did, and from devices older than this field; the same goes for `signals`.
     """
 
     id: Identifier
@@ -258,6 +296,7 @@ class Outcome(Message, frozen=True, kw_only=True, tag_field="kind"):
     invitation: Identifier
     stamp: Stamp
     asked: Invitation | None = None
+    signals: Signals | None = None
 
     def __post_init__(self) -> None:
         """Refuse an answer to another invitation than the one it names."""

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from protocol.messages import AnyOutcome, Receipt, Settings, Shown, Slot, State
+from protocol.messages import AnyOutcome, Portrait, Receipt, Settings, Shown, Slot, State
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 KINDS: dict[str, Any] = {
     "invitation": Slot,
     "outcome": AnyOutcome,
+    "portrait": Portrait,
     "receipt": Receipt,
     "settings": Settings,
     "shown": Shown,

@@ -23,10 +23,20 @@ class Leaf(StrEnum):
     SETTINGS = "settings"
     COMMAND = "command"
     CERTIFICATE = "certificate"
+    PORTRAIT = "portrait"
 
 
 UP = frozenset({Leaf.STATE, Leaf.SHOWN, Leaf.RATING, Leaf.REPLY, Leaf.RENEWAL})
-DOWN = frozenset({Leaf.INVITATION, Leaf.RECEIPT, Leaf.SETTINGS, Leaf.COMMAND, Leaf.CERTIFICATE})
+DOWN = frozenset(
+    {
+        Leaf.INVITATION,
+        Leaf.RECEIPT,
+        Leaf.SETTINGS,
+        Leaf.COMMAND,
+        Leaf.CERTIFICATE,
+        Leaf.PORTRAIT,
+    }
+)
 
 
 class Topic(NamedTuple):

@@ -48,12 +48,12 @@ def summary(outcome: Outcome) -> str:
         f"已道谢 {found.thanked}：" + "，".join(map("{} {}".format, _BROKEN, broken)),
         f"评价器文件损坏（有报警）时尚未送达的 {found.lost_with_disk}",
         f"备份之后、恢复之前收到的 {found.gone_with_backup}",
-        f"同一次服务评了两次、只计先到的 {found.rated_twice}",
+        f"同一次服务评了两次、只报先到的 {found.rated_twice}",
         f"seed {outcome.seed}, {outcome.faults} faults in {outcome.seconds:.0f} s",
         f"thanked for {found.thanked}; lost, duplicated, altered, invented: {broken}",
         f"gone with a spoiled outbox, after an alarm: {found.lost_with_disk}",
         f"gone with what an older backup did not hold: {found.gone_with_backup}",
-        f"rated twice, only the first to arrive counts: {found.rated_twice}",
+        f"rated twice, only the first to arrive goes to the city: {found.rated_twice}",
         f"cut off after what was promised: {found.cut_off}",
     ]
     lines += [f"△ {words} × {count}" for words, count in outcome.notes.items()]

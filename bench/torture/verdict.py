@@ -30,8 +30,8 @@ class Verdict:
     pressed. `lost_with_disk` and `gone_with_backup`: thanked for and missing because a kiosk's
     file was spoiled, with alarm, before the hub had it, or because an older backup of the hub was
     put back; those limits are documented and are not counted as lost. `rated_twice`: thanked for
-    twice, on two invitations for the same service; the first to arrive counts, the ledger keeps
-    the other as refused. `cut_off`: arrived as far as was promised, not as far as was pressed.
+    twice, on two invitations for the same service; the ledger keeps both, the first to arrive
+    goes to the city. `cut_off`: arrived as far as was promised, not as far as was pressed.
     `undone_but_sent`: the power went just after the citizen took the answer back.
     """
 
@@ -69,10 +69,6 @@ class _Ledger:
     ended: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     rated: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
     refused: dict[str, str] = field(default_factory=dict)
-
-    def service(self, name: str) -> tuple[str, int]:
-        """Return which service an invitation was for."""
-        return self.invited[name]["serial"], self.invited[name]["service_number"]
 
 
 def judge(
@@ -195,11 +191,6 @@ def _missing(
 
     Where a documented limit explains it, that is counted.
     """
-    if book.refused.get(name) == "rated_before":
-        service = book.service(name)
-        if any(book.service(other) == service for other in book.rated):
-            verdict.rated_twice += 1
-            return ""
     for spoiled in at_risk:
         if name in spoiled.invitations:
             if not spoiled.alarmed:
@@ -247,7 +238,8 @@ def _at_city(
         wanted[invited["serial"], invited["service_number"]].append((name, answers[0]))
     for key, found in wanted.items():
         records = city.pop(key, [])
-        if len(found) > 1 or len(records) > 1:
+        verdict.rated_twice += len(found) - 1
+        if len(records) > 1:
             verdict.broken("duplicated", f"{key}: ledger {found}, city {len(records)} times")
         name, (level, reasons, words) = found[0]
         if level in BAD and not reasons and not words.strip():

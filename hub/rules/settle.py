@@ -14,16 +14,25 @@ GRACE_MS = 1_000
 
 
 class Verdict(StrEnum):
-    """What becomes of an outcome; all but the first two are refusals, by their cause."""
+    """What becomes of an outcome; all but the first three are refusals, by their cause.
+
+    A `REPEATED` rating is of a service that has one already: a kiosk was cut off, and the citizen
+    was asked again meanwhile. It ends its own invitation and stands in the ledger, for somebody
+    was thanked for it; the service's rating is the one that came first (一次一评).
+    """
 
     COUNTS = "counts"
     KNOWN = "known"
+    REPEATED = "repeated"
     FOREIGN = "foreign"
     CLOSED = "closed"
     SHOWN_OTHERWISE = "shown_otherwise"
     LATE = "late"
     UNKNOWN_REASON = "unknown_reason"
-    RATED_BEFORE = "rated_before"
+
+
+TAKEN = frozenset({Verdict.COUNTS, Verdict.KNOWN, Verdict.REPEATED})
+"""What the device may forget, for it is kept here."""
 
 
 Ends = Literal["rated", "expired", "withdrawn"]
@@ -71,8 +80,6 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
     if not isinstance(outcome, Rated):
         ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
         return Ruling(Verdict.COUNTS, ends)
-    if standing.case_rated:
-        return Ruling(Verdict.RATED_BEFORE, "withdrawn")
     if outcome.elapsed_ms > standing.invitation.ttl_ms + GRACE_MS:
         return Ruling(Verdict.LATE, "expired")
     try:
@@ -81,4 +88,4 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
         listed = False
     if not listed:
         return Ruling(Verdict.UNKNOWN_REASON, "withdrawn")
-    return Ruling(Verdict.COUNTS, "rated")
+    return Ruling(Verdict.REPEATED if standing.case_rated else Verdict.COUNTS, "rated")

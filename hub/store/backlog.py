@@ -91,7 +91,7 @@ def of_day(db: Database, start: int, end: int) -> list[int]:
         UNION
         SELECT s.id FROM deliveries AS d JOIN deliveries AS s
             ON s.serial = d.serial AND s.service_number = d.service_number AND s.kind = 'service'
-        WHERE d.kind = 'rating' AND d.queued_at >= :start AND d.queued_at < :end
+        WHERE d.kind <> 'service' AND d.queued_at >= :start AND d.queued_at < :end
         ORDER BY 1
         """,
         {"start": start, "end": end},

@@ -2,7 +2,7 @@
 
 Of one serial only one delivery may be under way, first in, first out: a service record is
 queued before its rating can be (a rating without its service record is refused; domain page,
-3). What has been set aside holds up nobody but its own rating.
+3), and what follows a rating after it. What has been set aside holds up nobody but its own rating.
 
 A service record that the city has comes back to waiting when its case is registered again
 (task "check": it is sent as an update if the city would see a difference), and any record when
@@ -15,12 +15,15 @@ import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
+from hub.rules.afterwards import Added, Ruled
 from hub.rules.case import Case
-from hub.store import cases, ledger
+from hub.store import afterwards, cases, ledger
 from hub.store.vault import Vault
 from protocol.messages import Invitation
 
-Kind = Literal["service", "rating"]
+Kind = Literal["service", "rating", "ruling", "addition"]
+"""What is about a case, its rating, a ruling that the rating is not adopted, later words."""
+AFTERWARDS: frozenset[Kind] = frozenset({"ruling", "addition"})
 State = Literal["waiting", "accepted", "set_aside"]
 Task = Literal["first", "check", "again"]
 
@@ -33,6 +36,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     `service_state` is the state of the service record that a rating belongs to (for a service
     record its own), None if there is no such record. `version` rises whenever the case is
     registered again. `sent` is the digest of what the city has of it; empty: not known.
+    `rating_state` is that of the rating that a ruling or an addition follows.
     """
 
     id: int
@@ -45,13 +49,15 @@ class Delivery(Struct, frozen=True, kw_only=True):
     version: int = 1
     task: Task = "first"
     sent: bytes = b""
+    rating_state: State | None = None
 
 
 class Parcel(Struct, frozen=True, kw_only=True):
     """What a delivery carries.
 
-    For a rating, the bytes that its device signed, the invitation that it answers, and the
-    hub's time of record (ms since 1970).
+    For a rating and what follows it, the bytes that its device signed, the invitation that it
+    answers, and the hub's time of record (ms since 1970). `added` and `added_at`: what the
+    citizen has written since, on any of them; `ruled`: on a ruling.
     """
 
     case: Case
@@ -59,6 +65,9 @@ class Parcel(Struct, frozen=True, kw_only=True):
     jws: bytes = b""
     invitation: Invitation | None = None
     recorded_at: int = 0
+    added: Added | None = None
+    added_at: int = 0
+    ruled: Ruled | None = None
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -83,7 +92,11 @@ _DUE = f"""
             FROM deliveries AS s LEFT JOIN repeats AS r ON r.delivery = s.id
             WHERE s.serial = d.serial AND s.service_number = d.service_number
                 AND s.kind = 'service'),
-        coalesce(repeats.version, 1), coalesce(repeats.task, 'first'), coalesce(sent.digest, x'')
+        coalesce(repeats.version, 1), coalesce(repeats.task, 'first'), coalesce(sent.digest, x''),
+        (SELECT CASE WHEN r.task <> 'first' THEN 'accepted' ELSE s.state END
+            FROM deliveries AS s LEFT JOIN repeats AS r ON r.delivery = s.id
+            WHERE s.serial = d.serial AND s.service_number = d.service_number
+                AND s.kind = 'rating')
     FROM deliveries AS d
     LEFT JOIN repeats ON repeats.delivery = d.id LEFT JOIN sent ON sent.delivery = d.id
     WHERE d.next_at <= ? AND {_IN_TURN}
@@ -104,14 +117,23 @@ _AGAIN = """
 """
 
 
-def queue_rating(db: Database, serial: str, service_number: int, position: int, now: int) -> None:
-    """Put a rating that was just entered in the ledger at `position` on its way."""
+def queue(
+    db: Database,
+    kind: Literal["rating", "ruling", "addition"],
+    of: tuple[str, int],
+    position: int,
+    now: int,
+) -> None:
+    """Put what was just entered in the ledger at `position` on its way, each kind once.
+
+    `of`: its serial and service number.
+    """
     db.conn.execute(
         """
         INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
-        VALUES (?, ?, 'rating', ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?)
         """,
-        (serial, service_number, position, now, now),
+        (*of, kind, position, now, now),
     )
 
 
@@ -129,6 +151,7 @@ def due(db: Database, now: int, limit: int) -> list[Delivery]:
             version=row[7],
             task=row[8],
             sent=bytes(row[9]) if any(row[9]) else b"",
+            rating_state=row[10],
         )
         for row in db.execute(_DUE, (now, limit)).fetchall()
     ]
@@ -150,13 +173,21 @@ def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
         return None if case is None else Parcel(case=case)
     row = db.execute(
         """
-        SELECT l.device, l.body, l.recorded_at, i.body FROM ledger l
-        JOIN invitations i ON i.id = l.invitation
-        WHERE l.position = ? AND l.kind = 'rated'
+        SELECT l.device, l.body, l.recorded_at, i.body, l.invitation FROM deliveries d
+        JOIN ledger l ON l.position = d.position JOIN invitations i ON i.id = l.invitation
+        WHERE d.serial = ? AND d.service_number = ? AND d.kind = 'rating' AND l.kind = 'rated'
         """,
-        (delivery.position,),
+        (delivery.serial, delivery.service_number),
     ).fetchone()
     if row is None or not row[1]:
+        return None
+    added = afterwards.added(db, row[4])
+    ruled = None
+    if delivery.kind == "ruling":
+        ruled = afterwards.ruled(db, delivery.position)
+    if (delivery.kind == "ruling" and ruled is None) or (
+        delivery.kind == "addition" and added is None
+    ):
         return None
     return Parcel(
         case=case,
@@ -164,6 +195,9 @@ def load(db: Database, vault: Vault, delivery: Delivery) -> Parcel | None:
         jws=bytes(row[1]),
         invitation=msgspec.json.decode(row[3], type=Invitation),
         recorded_at=int(row[2]),
+        added=added[0] if added else None,
+        added_at=added[1] if added else 0,
+        ruled=ruled,
     )
 
 
@@ -301,7 +335,7 @@ def set_aside(
     db.execute(
         """
         UPDATE deliveries SET state = 'set_aside', reason = ?, settled_at = ?
-        WHERE state = 'waiting' AND kind = 'rating' AND (serial, service_number) IN (
+        WHERE state = 'waiting' AND kind <> 'service' AND (serial, service_number) IN (
             SELECT serial, service_number FROM deliveries
             WHERE id = ? AND kind = 'service' AND state = 'set_aside'
         )
@@ -358,8 +392,8 @@ def counts(db: Database) -> Counts:
         for row in db.execute("SELECT kind, state, n FROM delivery_counts").fetchall()
     }
     return Counts(
-        waiting=n["service", "waiting"] + n["rating", "waiting"],
+        waiting=sum(number for (_, state), number in n.items() if state == "waiting"),
         accepted_services=n["service", "accepted"],
         accepted_ratings=n["rating", "accepted"],
-        set_aside=n["service", "set_aside"] + n["rating", "set_aside"],
+        set_aside=sum(number for (_, state), number in n.items() if state == "set_aside"),
     )

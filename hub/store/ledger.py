@@ -19,6 +19,8 @@ Kind = Literal[
     "delivered",
     "settings",
     "erased",
+    "ruled",
+    "added",
 ]
 
 

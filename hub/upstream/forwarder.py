@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.store import deliveries, exchanges
@@ -22,6 +21,7 @@ from hub.store.database import connect
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault, VaultError
 from hub.store.writer import Busy, Job, Stopped, Writer
+from hub.upstream.contents import NOT_TOLD, Contents, Left, Unsendable
 from hub.upstream.dialects import (
     AlreadyExists,
     Answer,
@@ -30,16 +30,11 @@ from hub.upstream.dialects import (
     Refused,
     Unavailable,
 )
-from hub.upstream.records import Record, rating_record, service_record, without_citizen
-from protocol.errors import ProtocolError
+from hub.upstream.records import without_citizen
 from protocol.messages import Rated
 
 Event = Literal["accepted", "exists", "set_aside", "retry", "left"]
 
-INCOMPLETE = "差评缺少原因和文字"
-ALTERED = "台账中的签名核验不通过，疑被改动，请核查"
-NOT_TOLD = "平台不收更正，更正后的办件没有报送"
-ERASED = "公民信息已按规定删除，不能再报"
 AWAY_AFTER = 3
 TRIM_EACH_MS = 60_000
 TRIM_EACH = 1_000
@@ -47,18 +42,6 @@ TRIM_EACH = 1_000
 _LONGEST_WAIT_MS = 60_000
 
 _log = logging.getLogger(__name__)
-
-
-class Unsendable(Struct, frozen=True):
-    """A record that must not be sent, and why."""
-
-    reason: str
-
-
-class Left(Struct, frozen=True):
-    """A record that is left with the city as it is there; what the city has not been told."""
-
-    reason: str
 
 
 Outcome = Answer | Unsendable | Left
@@ -101,11 +84,10 @@ class Forwarder:
         self._writer = writer
         self._vault = vault
         self._dialect = dialect
-        self._verify = verify
         self._now = now
         self._random = random
         self._parallel = parallel
-        self._data_source = data_source
+        self._contents = Contents(vault, dialect, verify=verify, data_source=data_source)
         self._base_ms = base_ms
         self._cap_ms = cap_ms
         self._on_event = on_event
@@ -218,10 +200,10 @@ class Forwarder:
         """Return what became of a record, and by what its content is known."""
         digest = b""
         try:
-            record = self._record(db, delivery)
+            record = self._contents.of(db, delivery)
             if isinstance(record, Unsendable | Left):
                 return record, digest
-            kind: Literal["service", "rating", "update"] = delivery.kind
+            kind: Literal["service", "rating", "update", "ruling", "addition"] = delivery.kind
             if delivery.kind == "service":
                 digest = self._vault.digest("service record", msgspec.json.encode(record).decode())
                 how = self._how(delivery, digest)
@@ -266,31 +248,6 @@ class Forwarder:
             skew_ms=each.date - (now - each.took_ms // 2) if told and each.date else None,
             verdict=each.verdict,
             reason=each.reason,
-        )
-
-    def _record(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
-        if delivery.kind == "rating" and delivery.service_state != "accepted":
-            return Unsendable(deliveries.with_its_service(""))
-        parcel = deliveries.load(db, self._vault, delivery)
-        if parcel is None:
-            return (
-                Unsendable("找不到对应的办件或评价") if delivery.task == "first" else Left(ERASED)
-            )
-        if parcel.invitation is None:
-            return service_record(parcel.case, data_source=self._data_source)
-        try:
-            rated = self._verify(parcel.device, parcel.jws)
-        except ProtocolError:
-            _log.critical("ledger=altered delivery=%d device=%s", delivery.id, parcel.device)
-            return Unsendable(ALTERED)
-        if not rated.complete:
-            return Unsendable(INCOMPLETE)
-        return rating_record(
-            parcel.case,
-            parcel.invitation,
-            rated,
-            parcel.recorded_at,
-            data_source=self._data_source,
         )
 
     async def _note(

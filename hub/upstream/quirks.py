@@ -46,6 +46,8 @@ class Addresses(Part, frozen=True, kw_only=True):
     service: Address
     rating: Address
     update: Address = ""
+    ruling: Address = ""
+    addition: Address = ""
 
 
 class Omit(Part, frozen=True, kw_only=True):
@@ -155,11 +157,14 @@ class Quirks(Part, frozen=True, kw_only=True):
     """The whole file; which sections a dialect needs is in `SECTIONS`.
 
     `update`: how a case is corrected that the city has: the record "again" to the same address,
-    to an "endpoint" of its own, or not at all ("none").
+    to an "endpoint" of its own, or not at all ("none"). `ruling`, in the same words: how the
+    city is told that a rating is not adopted. `additions`: whether it takes 追评.
     """
 
     dialect: DialectName
     update: Literal["again", "endpoint", "none"] = "again"
+    ruling: Literal["again", "endpoint", "none"] = "again"
+    additions: bool = True
     addresses: Addresses
     fields: Fields = Fields()
     answer: Answer | None = None
@@ -219,6 +224,11 @@ def _sections(quirks: Quirks, dialect: DialectName) -> list[Fault]:
     if (quirks.update == "endpoint") != bool(quirks.addresses.update):
         say = 'update = "endpoint" 时须写明更正数据的路径，其他情况不写'
         faults.append(Fault("addresses.update", say))
+    if (quirks.ruling == "endpoint") != bool(quirks.addresses.ruling):
+        say = 'ruling = "endpoint" 时须写明复核认定的路径，其他情况不写'
+        faults.append(Fault("addresses.ruling", say))
+    if quirks.addresses.addition and not quirks.additions:
+        faults.append(Fault("addresses.addition", "additions = false 时不写追评的路径"))
     return faults
 
 

@@ -9,6 +9,7 @@ every other field always stands, empty (`""`) where nothing is known.
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
+from hub.rules.afterwards import Added
 from hub.rules.case import Case
 from protocol.messages import Invitation, Rated, Stamp
 
@@ -125,27 +126,50 @@ def rating_record(
     rated: Rated,
     recorded_at: int,
     *,
+    comment: str = "",
     data_source: str = "112",
 ) -> Record:
     """Return the rating (评价数据) of one service of a case: the case's fields and the rating's.
 
     The matter and the clerk are those that the citizen was shown, whatever the window system
-    says of the case since. The rating must be `complete`; nothing is made up for one
-    that is not. Constant are pf 4 (大厅平板/评价器), appStatus 1 (无需审核), isdefault 0 (a person
-    rated), EffectivEvalua 1 (valid) and assessNumber 1 (first rating).
+    says of the case since. `comment`: what the citizen wrote on their own page where they
+    pressed nothing more on the kiosk; a bad rating must have a reason or words by then, nothing
+    is made up for one that has not. pf is 4 (大厅平板/评价器), or 5 (其他终端) from a button pad.
+    Constant are appStatus 1 (无需审核), isdefault 0 (a person rated), EffectivEvalua 1 (valid) and
+    assessNumber 1 (first rating).
     """
+    pad = rated.signals is not None and rated.signals.input == "pad"
     return service_record(case, data_source=data_source) | {
         "taskName": invitation.matter,
         "proManager": invitation.staff.name,
-        "pf": "4",
+        "pf": "5" if pad else "4",
         "satisfaction": str(rated.level),
         "evalDetail": ",".join(rated.reasons),
-        "writingEvaluation": rated.comment,
+        "writingEvaluation": rated.comment or comment,
         "assessTime": local_time(rated_at(rated.stamp, recorded_at)),
         "appStatus": "1",
         "isdefault": "0",
         "EffectivEvalua": "1",
         "assessNumber": "1",
+    }
+
+
+def ruling_record(rating: Record) -> Record:
+    """Return a rating that was reviewed (appStatus 2) and is not valid any more."""
+    return rating | {"appStatus": "2", "EffectivEvalua": "0"}
+
+
+def addition_record(rating: Record, added: Added, at: int) -> Record:
+    """Return the one addition to a rating (追评, assessNumber 2), written by phone (pf 3, QR).
+
+    The level stands as it was given; `at`: when it was written, ms since 1970.
+    """
+    return rating | {
+        "pf": "3",
+        "evalDetail": "",
+        "writingEvaluation": added.text,
+        "assessTime": local_time(at),
+        "assessNumber": "2",
     }
 
 

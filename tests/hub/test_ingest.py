@@ -135,17 +135,22 @@ def test_a_refused_rating_closes_its_invitation(hall, invited, change, cause, en
     assert hall.account("k1").balanced
 
 
-def test_one_service_is_rated_once(hall):
-    """A second rating of the same service is refused, even from another kiosk."""
+def test_a_second_rating_of_a_service_is_kept_and_goes_nowhere(hall):
+    """A kiosk was cut off, and the citizen was asked again at another: both were thanked."""
     first, second = an_invitation(), an_invitation()
     hall.issue(first)
     hall.issue(second, device="k2")
     hall.send(rated(first.id))
     again = rated(second.id, device="k2")
     hall.send(again)
-    assert hall.refused("k2") == [(again.id, "rated_before")]
-    assert hall.ledger() == ["rated", "withdrawn"]
-    assert hall.account().rated == 1
+    assert hall.refused("k2") == []
+    assert hall.committed("k2") == [again.id]
+    assert hall.ledger() == ["rated", "rated"]
+    assert hall.account().balanced
+    assert hall.rows("SELECT count(*) FROM deliveries WHERE kind = 'rating'") == [(1,)]
+    assert hall.rows("SELECT position FROM deliveries WHERE kind = 'rating'") == hall.rows(
+        "SELECT min(position) FROM ledger WHERE kind = 'rated'"
+    )
 
 
 def test_shown_is_noted_for_its_own_device_once(hall, invited):

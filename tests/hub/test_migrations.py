@@ -85,7 +85,12 @@ def test_every_row_is_still_there(db):
     before = rows(db)
     assert len(before["ledger"]) == 9
     migrate(db)
-    assert rows(db) == before
+    after = rows(db)
+    # Kinds that there were not yet are counted from nothing.
+    new = {row for row in after["delivery_counts"] if row.startswith(("('rul", "('add"))}
+    assert all(row.endswith(", 0)") for row in new)
+    after["delivery_counts"] = [row for row in after["delivery_counts"] if row not in new]
+    assert after == before
 
 
 def test_an_old_file_becomes_what_a_new_one_is(db, tmp_path):

@@ -190,14 +190,15 @@ def test_an_outcome_that_does_not_say_what_was_asked_stays_foreign(hall):
     assert hall.refused() == [(outcome.id, "foreign")]
 
 
-def test_a_service_rated_twice_in_the_lost_time_counts_once(hall):
-    """Two true invitations of one service: the first word counts, the other is evidence."""
+def test_a_service_rated_twice_in_the_lost_time_goes_to_the_city_once(hall):
+    """Two true invitations of one service: both stand in the ledger, the first word goes on."""
     mine, other = lost(serial="SL5"), lost("k2", serial="SL5")
     hall.send(rated(mine.id, asked=mine))
     outcome = rated(other.id, device="k2", asked=other, level=1)
     hall.send(outcome)
-    assert hall.refused("k2") == [(outcome.id, "rated_before")]
-    assert hall.account().rated == 1
+    assert hall.refused("k2") == []
+    assert hall.account().rated == 2
+    assert hall.rows("SELECT count(*) FROM deliveries WHERE kind = 'rating'") == [(1,)]
     assert hall.findings() == []
 
 

@@ -70,9 +70,9 @@ TABLE = {
     "a rating after its expiry": (ended("expired", OTHER), GOOD, Verdict.CLOSED, None),
     "an expiry after a rating": (ended("rated", OTHER), EXPIRED, Verdict.CLOSED, None),
     "a second rating of the case": (
-        standing(case_rated=True), GOOD, Verdict.RATED_BEFORE, "withdrawn",
+        standing(case_rated=True), GOOD, Verdict.REPEATED, "rated",
     ),
-    "a late second rating": (standing(case_rated=True), LATE, Verdict.RATED_BEFORE, "withdrawn"),
+    "a late second rating": (standing(case_rated=True), LATE, Verdict.LATE, "expired"),
     "a late rating": (standing(), LATE, Verdict.LATE, "expired"),
     "a reason that is not listed": (
         standing(), NO_SUCH_REASON, Verdict.UNKNOWN_REASON, "withdrawn",

@@ -14,8 +14,9 @@ from upstream_world import ROOT, City, Hub, a_rating, now, until
 from hub.store import deliveries
 from hub.store.vault import Vault
 from hub.store.writer import Busy
+from hub.upstream.contents import ALTERED, INCOMPLETE
 from hub.upstream.dialects import Accepted, Unavailable
-from hub.upstream.forwarder import ALTERED, AWAY_AFTER, INCOMPLETE, backoff
+from hub.upstream.forwarder import AWAY_AFTER, backoff
 from protocol import signing
 
 MISFIT = "业务办理项编码（taskHandleItem）前 31 位与事项编码不一致"

@@ -10,7 +10,7 @@ from upstream_world import Hub, a_case, now
 from hub.rules.case import Applicant
 from hub.store import backlog, cases, citizens, deliveries
 from hub.store.deliveries import UNSURE
-from hub.upstream.forwarder import ERASED, NOT_TOLD
+from hub.upstream.contents import ERASED, NOT_TOLD
 
 ENDPOINT = (
     ('update = "again"', 'update = "endpoint"'),

@@ -58,7 +58,7 @@ def test_each_side_listens_to_what_the_other_writes():
     ]
     assert topics.device_subscriptions("h1", "k1") == [
         f"pingyi/v1/h1/k1/{leaf}"
-        for leaf in ("certificate", "command", "invitation", "receipt", "settings")
+        for leaf in ("certificate", "command", "invitation", "portrait", "receipt", "settings")
     ]
 
 

@@ -2,6 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
+from hub.store.schema.afterwards import AFTERWARDS
 from hub.store.schema.bindings import BINDINGS
 from hub.store.schema.citizens import CITIZENS
 from hub.store.schema.exchanges import EXCHANGES
@@ -75,4 +76,11 @@ def m008_citizens(db: Database) -> None:
 def m009_exchanges(db: Database) -> None:
     """The journal of the way to the city; what goes there more than once."""
     for statement in EXCHANGES:
+        db.execute(statement)
+
+
+@migrations()
+def m010_afterwards(db: Database) -> None:
+    """Rulings and later words, to the city too."""
+    for statement in AFTERWARDS:
         db.execute(statement)

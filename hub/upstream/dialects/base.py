@@ -7,8 +7,10 @@ from msgspec import Struct
 
 from hub.upstream.records import Record
 
-Kind = Literal["service", "rating", "update"]
-"""An update is a service record whose case the city has, in an older version."""
+Kind = Literal["service", "rating", "update", "ruling", "addition"]
+"""An update is a service record whose case the city has, in an older version; a ruling is the
+rating record that the city has, now not valid; an addition is a rating record of its own."""
+OF_CASES: frozenset[Kind] = frozenset({"service", "update"})
 Updates = Literal["again", "endpoint", "none"]
 Verdict = Literal["accepted", "exists", "refused", "unavailable"]
 
@@ -45,7 +47,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     `date`: of the answer, by the city's own clock, ms since 1970; None where it did not say.
     """
 
-    purpose: Literal["service", "rating", "update", "token"]
+    purpose: Literal["service", "rating", "update", "ruling", "addition", "token"]
     address: str
     sent: Record
     status: int | None
@@ -69,6 +71,14 @@ class Dialect(Protocol):
     @property
     def updates(self) -> Updates:
         """How a city is told that a case has changed; "none": it is not, send no update."""
+
+    @property
+    def rulings(self) -> Updates:
+        """How a city is told that a rating is not adopted; "none": it is not."""
+
+    @property
+    def additions(self) -> bool:
+        """Whether a city takes additions (追评)."""
 
     async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
         """Send one record and return the answer; raises nothing but cancellation.

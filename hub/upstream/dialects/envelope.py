@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from hub.upstream.dialects.base import Kind
+from hub.upstream.dialects.base import OF_CASES, Kind
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped
 from hub.upstream.dialects.signed import Signer
 from hub.upstream.dialects.transport import Parcel, Transport
@@ -26,7 +26,7 @@ class Envelope(Shaped):
 
     async def _pack(self, kind: Kind, shaped: Record) -> Packed:
         rating, service = self._envelope.rating_list, self._envelope.service_list
-        name = rating if kind == "rating" else service
+        name = service if kind in OF_CASES else rating
         params: Any = {name: [shaped]}
         if self._envelope.seal == "none":
             at, sign, _ = await self._signer.stamp()

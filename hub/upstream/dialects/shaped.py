@@ -7,6 +7,7 @@ from msgspec import Struct, structs
 
 from hub.upstream.dialects.answers import judge, keepable, strike
 from hub.upstream.dialects.base import (
+    OF_CASES,
     Accepted,
     AlreadyExists,
     Answer,
@@ -47,6 +48,8 @@ class Shaped(ABC):
             "service": base + quirks.addresses.service,
             "rating": base + quirks.addresses.rating,
             "update": base + (quirks.addresses.update or quirks.addresses.service),
+            "ruling": base + (quirks.addresses.ruling or quirks.addresses.rating),
+            "addition": base + (quirks.addresses.addition or quirks.addresses.rating),
         }
 
     @property
@@ -54,11 +57,21 @@ class Shaped(ABC):
         """How a city is told that a case has changed."""
         return self._quirks.update
 
+    @property
+    def rulings(self) -> Updates:
+        """How a city is told that a rating is not adopted."""
+        return self._quirks.ruling
+
+    @property
+    def additions(self) -> bool:
+        """Whether a city takes additions."""
+        return self._quirks.additions
+
     async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
         """Send one record; see `Dialect`."""
         fields = self._quirks.fields
         try:
-            shaped = shape("rating" if kind == "rating" else "service", record, fields)
+            shaped = shape("service" if kind in OF_CASES else "rating", record, fields)
             packed = await self._pack(kind, shaped)
         except Unwritable as error:
             return Refused(f"（未发送）{error}")

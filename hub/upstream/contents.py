@@ -1,0 +1,105 @@
+"""What a delivery says to the city: the record, or why it must not or need not be sent."""
+
+import logging
+from collections.abc import Callable
+
+from msgspec import Struct
+from sqlite_utils import Database
+
+from hub.store import deliveries
+from hub.store.deliveries import Delivery, Parcel
+from hub.store.vault import Vault
+from hub.upstream.dialects import Dialect
+from hub.upstream.records import (
+    Record,
+    addition_record,
+    rating_record,
+    ruling_record,
+    service_record,
+)
+from protocol.errors import ProtocolError
+from protocol.messages import Rated
+
+INCOMPLETE = "差评缺少原因和文字"
+ALTERED = "台账中的签名核验不通过，疑被改动，请核查"
+NOT_TOLD = "平台不收更正，更正后的办件没有报送"
+NO_RULINGS = "平台不收复核认定，没有报送"
+NO_ADDITIONS = "平台不收追评，群众补充的文字没有报送"
+NO_RATING = "评价没有送达平台，追评没有报送"
+ERASED = "公民信息已按规定删除，不能再报"
+NOT_FOUND = "找不到对应的办件或评价"
+
+_log = logging.getLogger(__name__)
+
+
+class Unsendable(Struct, frozen=True):
+    """A record that must not be sent, and why."""
+
+    reason: str
+
+
+class Left(Struct, frozen=True):
+    """A record that is left with the city as it is there; what the city has not been told."""
+
+    reason: str
+
+
+class Contents:
+    """Makes the records. `verify(device, jws)`: see `Forwarder`."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        dialect: Dialect,
+        *,
+        verify: Callable[[str, bytes], Rated],
+        data_source: str,
+    ) -> None:
+        self._vault = vault
+        self._dialect = dialect
+        self._verify = verify
+        self._data_source = data_source
+
+    def of(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
+        """Return what is to be sent; raises `VaultError` (another key)."""
+        if delivery.kind != "service" and delivery.service_state != "accepted":
+            return Unsendable(deliveries.with_its_service(""))
+        if delivery.kind in deliveries.AFTERWARDS and delivery.rating_state != "accepted":
+            return Left("" if delivery.kind == "ruling" else NO_RATING)
+        parcel = deliveries.load(db, self._vault, delivery)
+        if parcel is None:
+            return Unsendable(NOT_FOUND) if delivery.task == "first" else Left(ERASED)
+        return self._record(delivery, parcel)
+
+    def _record(self, delivery: Delivery, parcel: Parcel) -> Record | Unsendable | Left:
+        if delivery.kind == "service":
+            return service_record(parcel.case, data_source=self._data_source)
+        try:
+            rated = self._verify(parcel.device, parcel.jws)
+        except ProtocolError:
+            _log.critical("ledger=altered delivery=%d device=%s", delivery.id, parcel.device)
+            return Unsendable(ALTERED)
+        # Words that came by phone are the reason that a bad rating was still to be given.
+        words = "" if rated.complete or parcel.added is None else parcel.added.text
+        if parcel.invitation is None or not (rated.complete or words.strip()):
+            return Unsendable(INCOMPLETE)
+        rating = rating_record(
+            parcel.case,
+            parcel.invitation,
+            rated,
+            parcel.recorded_at,
+            comment=words,
+            data_source=self._data_source,
+        )
+        if delivery.kind == "ruling":
+            return Left(NO_RULINGS) if self._dialect.rulings == "none" else ruling_record(rating)
+        if delivery.kind == "addition":
+            return self._addition(rating, parcel, went_along=bool(words))
+        return rating
+
+    def _addition(self, rating: Record, parcel: Parcel, *, went_along: bool) -> Record | Left:
+        if went_along or parcel.added is None:
+            return Left("")
+        if not self._dialect.additions:
+            return Left(NO_ADDITIONS)
+        return addition_record(rating, parcel.added, parcel.added_at)
