@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from sqlite_utils import Database
@@ -122,7 +123,7 @@ def verify(
         found(finding)
 
     try:
-        with closing(database.connect(folder / DATABASE)) as db:
+        with closing(_as_it_is(folder / DATABASE)) as db:
             [verdict] = db.conn.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise BackupError(f"备份的数据文件已损坏：{verdict}。请换一份备份")
@@ -133,6 +134,16 @@ def verify(
     if grave:
         raise BackupError(f"备份的台账有 {grave} 处问题，没有恢复：请换一份备份")
     return result
+
+
+def _as_it_is(path: Path) -> Database:
+    """Open a file that is not to be touched: a backup that is looked at stays the backup it was.
+
+    Opened as the hub opens its own, the file's header would change, and with it the digest by
+    which the manifest knows it; and on a medium that takes no writing nothing would open.
+    """
+    address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+    return Database(sqlite3.connect(address, uri=True), execute_plugins=False)
 
 
 def put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | None:
@@ -149,6 +160,9 @@ def put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | 
 def _put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | None:
     fresh = state.with_name(f"{state.name}.restored-{now}")
     shutil.copytree(folder, fresh)
+    fresh.chmod(0o700)  # a medium that takes no writing has copied its modes along
+    for each in fresh.iterdir():
+        each.chmod(0o600)
     (fresh / MANIFEST).unlink()
     with closing(database.connect(fresh / DATABASE)) as db:
         database.migrate(db)

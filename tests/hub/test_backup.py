@@ -74,6 +74,25 @@ def test_a_lost_disk_comes_back(hub, tmp_path):
     assert run("verify", "--config", hub / "hub.toml").exit_code == 0
 
 
+def test_a_backup_that_was_looked_at_or_restored_is_still_the_same_backup(hub, tmp_path):
+    """Whoever tries a restore, and says no, or whose medium takes no writing, loses nothing."""
+    out = tmp_path / "out"
+    backed_up(hub, out)
+    before = {each.name: each.read_bytes() for each in out.iterdir()}
+    for each in (*out.iterdir(), out):
+        each.chmod(each.stat().st_mode & 0o555)
+    no = CliRunner().invoke(
+        main, ["restore", "--config", str(hub / "hub.toml"), "--from", str(out)], input="n\n"
+    )
+    assert no.exit_code == 1
+    for _ in range(2):
+        again = restored(hub, out)
+        assert again.exit_code == 0, again.output
+        assert {each.name: each.read_bytes() for each in out.iterdir()} == before
+    with closing(connect(hub / "state" / "hub.db")) as db, db.atomic():
+        invitations.issue(db, "k1", an_invitation("SL-later"))
+
+
 def test_what_is_there_is_set_aside_and_its_keys_are_kept(hub, tmp_path):
     backed_up(hub, tmp_path / "out")
     with closing(connect(hub / "state" / "hub.db")) as db, db.atomic():
