@@ -74,9 +74,12 @@ class Contents:
     def _record(self, delivery: Delivery, parcel: Parcel) -> Record | Unsendable | Left:
         if delivery.kind == "service":
             return service_record(parcel.case, data_source=self._data_source)
+        rated: Rated | None
         try:
             rated = self._verify(parcel.device, parcel.jws)
         except ProtocolError:
+            rated = None
+        if rated is None or not _fits(parcel, rated):
             _log.critical("ledger=altered delivery=%d device=%s", delivery.id, parcel.device)
             return Unsendable(ALTERED)
         # Words that came by phone are the reason that a bad rating was still to be given.
@@ -103,3 +106,16 @@ class Contents:
         if not self._dialect.additions:
             return Left(NO_ADDITIONS)
         return addition_record(rating, parcel.added, parcel.added_at)
+
+
+def _fits(parcel: Parcel, rated: Rated) -> bool:
+    """Whether a rating was given to this invitation, in these words, and for this case.
+
+    What stands in the tables beside the ledger can be altered; what was signed cannot.
+    """
+    kept = parcel.invitation
+    if kept is None or kept.id != rated.invitation:
+        return False
+    if rated.asked is not None and rated.asked != kept:
+        return False
+    return (kept.serial, kept.service_number) == (parcel.case.serial, parcel.case.service_number)

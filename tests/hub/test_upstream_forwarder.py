@@ -331,3 +331,31 @@ def test_a_rating_altered_in_the_database_never_reaches_the_city(hub, city):
     assert hub.row("SL0001", "rating")[:2] == ("set_aside", ALTERED)
     assert ("SL0001", "1", "rating") not in city.kept()
     assert ("SL0002", "1", "rating") in city.kept()
+
+
+BESIDE = {
+    "another clerk in the table of invitations": (
+        "UPDATE invitations"
+        " SET body = CAST(replace(CAST(body AS TEXT), '示例', '另一') AS BLOB)"
+        " WHERE serial = 'SL0001'"
+    ),
+    "another's rating under this case": (
+        "UPDATE deliveries SET position ="
+        " (SELECT position FROM deliveries WHERE kind = 'rating' AND serial = 'SL0002')"
+        " WHERE kind = 'rating' AND serial = 'SL0001'"
+    ),
+}
+
+
+@pytest.mark.parametrize("sql", BESIDE.values(), ids=BESIDE)
+def test_a_rating_bent_beside_the_ledger_never_reaches_the_city(hub, city, sql):
+    """The tables beside the ledger have no guards: what was signed decides."""
+    for serial, level in (("SL0001", 1), ("SL0002", 5)):
+        hub.case(serial, 1)
+        reasons = ("110",) if level == 1 else ()
+        hub.rate(serial, 1, level=level, reasons=reasons)
+    hub.writer.call(lambda db: db.conn.execute(sql))
+    hub.forward_until(city.url, hub.nothing_waits)
+    assert hub.row("SL0001", "rating")[:2] == ("set_aside", ALTERED)
+    assert ("SL0001", "1", "rating") not in city.kept()
+    assert ("SL0002", "1", "rating") in city.kept()

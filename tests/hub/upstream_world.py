@@ -83,7 +83,8 @@ class Hub:
 
     def rate(self, serial="SL0001", number=1, **change) -> Rated:
         self._seq += 1
-        rated = a_rating(self._seq, **change)
+        asked = an_invitation(serial, number, id=f"{self._seq:032x}")
+        rated = a_rating(self._seq, **({"asked": asked} | change))
         self.writer.call(lambda db: keep_rating(db, serial, number, rated, now()))
         return rated
 
