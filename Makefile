@@ -20,6 +20,8 @@ help:
 	@echo "make format  整理格式      make schemas  重新导出 docs/schemas      make clean  删除 .venv 等"
 
 install: $(READY)
+	@echo "已装好。下一步：评价器和大厅服务器见 docs/operations.zh-CN.md 的“安装”，"
+	@echo "入网台见 docs/enrolment.zh-CN.md；只想先看看：make demo"
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

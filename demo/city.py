@@ -5,6 +5,9 @@
 in the file, as received, on disk before the answer goes out; killed at any moment and started
 again it knows all it ever accepted.
 
+A rating that it has and that comes again as not valid (EffectivEvalua 0, 复核认定) is one more
+line: the last one of a key counts.
+
 Keys: a service record (projectNo, serviceNumber); a rating (projectNo, serviceNumber,
 assessNumber). The domain page (3) names (projectNo, assessNumber) for a rating, but a case has
 several services, each rated once, so the service number has to be part of the key.
@@ -49,7 +52,9 @@ class Book:
         directory = os.open(path.parent, os.O_RDONLY)
         os.fsync(directory)
         os.close(directory)
-        self._keys = {_key(json.loads(line)) for line in whole.split(b"\n")[:-1]}
+        records = [json.loads(line) for line in whole.split(b"\n")[:-1]]
+        self._keys = {_key(record) for record in records}
+        self._void = {_key(record) for record in records if _void(record)}
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -58,6 +63,10 @@ class Book:
         """Whether a record with this key was accepted."""
         return key in self._keys
 
+    def counts(self, key: Key) -> bool:
+        """Whether a rating with this key was accepted, and has not been made invalid since."""
+        return key in self._keys and key not in self._void
+
     def add(self, record: dict[str, str]) -> None:
         """Write a record to the disk; a city that cannot write ends (`OSError`)."""
         line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
@@ -65,6 +74,8 @@ class Book:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._keys.add(_key(record))
+        if _void(record):
+            self._void.add(_key(record))
 
     def close(self) -> None:
         """Close the file."""
@@ -74,6 +85,10 @@ class Book:
 def _key(record: dict[str, str]) -> Key:
     key = (record["projectNo"], record["serviceNumber"])
     return (*key, record["assessNumber"]) if "satisfaction" in record else key
+
+
+def _void(record: dict[str, str]) -> bool:
+    return record.get("EffectivEvalua") == "0"
 
 
 class City:
@@ -129,7 +144,9 @@ class City:
         key = _key(record)
         if rating and not self._book.has(key[:2]):
             return _reply(400, code="order", message="没有对应的办件服务数据，请先上报办件")
-        if self._book.has(key):
+        if rating and key[2] == "2" and not self._book.has((*key[:2], "1")):
+            return _reply(400, code="order", message="没有首次评价，请先上报评价再上报追评")
+        if self._book.has(key) and not (_void(record) and self._book.counts(key)):
             return _reply(200, code="exists", message="数据已存在")
         self._book.add(record)
         return _reply(200, success=True, code="ok", message="接收成功")

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import click
+from sqlite_utils import Database
 
 from hub import (
     audit_commands,
@@ -25,6 +26,7 @@ from hub.link.broker import BrokerError
 from hub.notary import LedgerKeyError
 from hub.store import database, deliveries, invitations, ledger, refusals, tree
 from hub.store.lock import InUse
+from hub.store.soundness import Spoiled
 from hub.store.vault import VaultError
 
 _UNSTARTABLE = (
@@ -34,6 +36,8 @@ _UNSTARTABLE = (
     LedgerKeyError,
     InUse,
     database.GuardsMissing,
+    database.LedgerLost,
+    Spoiled,
 )
 
 
@@ -48,14 +52,14 @@ def serve(file: Path) -> None:
     """运行大厅服务器，直到收到停止信号。"""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config, base = console.load(file)
-    from hub.service import Hub  # noqa: PLC0415 - the other commands need no web server
+    from hub import service  # noqa: PLC0415 - the other commands need no web server
 
     async def run() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await Hub(config, base).run(stop)
+        await service.serve(config, base, stop)
 
     try:
         asyncio.run(run())
@@ -70,24 +74,24 @@ def serve(file: Path) -> None:
 def status(file: Path) -> None:
     """查看评价账目：邀请了多少，结果如何，有多少在等上级平台。"""
     config, base = console.load(file)
-    path = base / config.state / "hub.db"
-    if not path.exists():
+    if not (base / config.state / "hub.db").exists():
         click.echo("还没有数据：服务器尚未运行过。")
         return
-    try:
-        _account(path)
-    except sqlite3.Error as error:
-        console.fail(console.trouble(error, path))
+    with console.reading(base / config.state) as db:
+        _account(db)
 
 
-def _account(path: Path) -> None:
-    db = database.connect(path)
+def _account(db: Database) -> None:
     account = invitations.account(db)
     sent = deliveries.counts(db)
     balanced = "平" if account.balanced else "不平，请联系维护人员"
     click.echo(
         f"邀请 {account.invited} = 已评 {account.rated} + 过期 {account.expired}"
         f" + 撤回 {account.withdrawn} + 进行中 {account.open}（账目{balanced}）"
+    )
+    click.echo(
+        f"有效评价 {account.valid} = 已评 {account.rated} - 复核不采纳 {account.ruled}"
+        f" - 重复评价 {account.repeated}"
     )
     click.echo(
         f"报送：办件 {sent.accepted_services}，评价 {sent.accepted_ratings}，"
@@ -97,11 +101,18 @@ def _account(path: Path) -> None:
     signed = f"最新的签名检查点 {newest.size} 条" if newest else "还没有签名检查点"
     click.echo(f"台账 {ledger.size(db)} 条，{signed}")
     for device, count in ledger.missing(db).items():
-        click.echo(f"{device}：编号缺 {count} 条，可能还在评价器里等待发送")
+        jumps = ledger.jumps(db, device) if count > ledger.OUTBOX else []
+        for before, after in jumps:
+            click.echo(
+                f"{device}：编号异常：从 {before} 跳到 {after}，评价器存不下这么多，不是等待发送："
+                "请检查这台评价器是否被改动过"
+            )
+        waiting = count - sum(after - before - 1 for before, after in jumps)
+        if waiting:
+            click.echo(f"{device}：编号缺 {waiting} 条，可能还在评价器里等待发送")
     for device, causes in refusals.counts(db).items():
         listed = "，".join(f"{cause} {times} 次" for cause, times in sorted(causes.items()))
         click.echo(f"{device}：拒收 {listed}")
-    db.close()
 
 
 main.add_command(audit_commands.audit)

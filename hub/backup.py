@@ -18,7 +18,8 @@ from sqlite_utils import Database
 
 from hub import notary
 from hub.rules.checkpoint import Verifier
-from hub.store import database, keyring, ledger, lock, recovery, tree
+from hub.store import database, keyring, ledger, lock, recovery, soundness, tree
+from hub.store.soundness import Spoiled
 from hub.store.vault import VaultError
 from hub.verification import report, sources
 from hub.verification.findings import Finding
@@ -57,8 +58,9 @@ def make(
 ) -> Manifest:
     """Copy a hub's data into the new folder `out`, also while the hub runs.
 
-    `keys`: the keys too; without them a lost disk is a lost vault. Raises `BackupError`,
-    OSError.
+    `keys`: the keys too; without them a lost disk is a lost vault. What was copied is looked
+    at (`soundness.check`): a backup of a spoiled file would come too late. Raises `BackupError`,
+    sqlite3.Error, OSError.
     """
     if out.exists():
         raise BackupError(f"{out} 已经存在，不会覆盖：请换一个目录")
@@ -68,9 +70,11 @@ def make(
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True, mode=0o700)
     try:
+        soundness.glance(state / DATABASE)
         # No key is dropped between the copy of what it sealed and its own.
         with keyring.changing(state / CITIZENS_KEY) if keys else contextlib.nullcontext():
             _copy(state / DATABASE, place / DATABASE, progress)
+            soundness.check(place / DATABASE)
             for name in (LEDGER_KEY, CITIZENS_KEY) if keys else ():
                 if (state / name).exists():
                     _private(place / name, (state / name).read_bytes())
@@ -80,6 +84,12 @@ def make(
     except VaultError as error:
         shutil.rmtree(place, ignore_errors=True)
         raise BackupError(str(error)) from error
+    except Spoiled as error:
+        shutil.rmtree(place, ignore_errors=True)
+        raise BackupError(
+            f"{state / DATABASE}：数据文件已损坏，没有备份。请不要删除以前的备份：停止服务，"
+            "把整个目录复制一份留存，再用 pingyi-hub restore 从以前的备份恢复"
+        ) from error
     except (sqlite3.Error, OSError):
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -150,35 +160,54 @@ def put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | 
     """Put a backup in the place of a hub's data; what is there is set aside, and returned.
 
     The hub will then ask its kiosks for what came after the backup. Call `read` and `verify`
-    first. Raises `InUse` while a hub runs, sqlite3.Error, OSError.
+    first. Cut off anywhere it leaves the old state or the new one, or a hub that refuses to
+    start and says what to do. Raises `InUse` while a hub runs, `LedgerLost` where an earlier
+    restore was cut off, sqlite3.Error, OSError.
     """
-    state.mkdir(parents=True, exist_ok=True)
+    if not (state / DATABASE).exists():
+        database.check_restored(state)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock.alone(state):
         return _put_back(folder, state, manifest, now)
 
 
 def _put_back(folder: Path, state: Path, manifest: Manifest, now: int) -> Path | None:
-    fresh = state.with_name(f"{state.name}.restored-{now}")
-    shutil.copytree(folder, fresh)
-    fresh.chmod(0o700)  # a medium that takes no writing has copied its modes along
-    for each in fresh.iterdir():
-        each.chmod(0o600)
-    (fresh / MANIFEST).unlink()
-    with closing(database.connect(fresh / DATABASE)) as db:
-        database.migrate(db)
-        recovery.begin(
-            db, since=now, made_at=manifest.made_at, checkpoint=manifest.checkpoint or ""
-        )
-    for name in (LEDGER_KEY, CITIZENS_KEY):
-        if not (fresh / name).exists() and (state / name).exists():
-            _private(fresh / name, (state / name).read_bytes())
+    for scrap in state.parent.glob(f"{state.name}.part-*"):
+        shutil.rmtree(scrap, ignore_errors=True)
+    part = state.with_name(f"{state.name}.part-{now}")
+    try:
+        _prepare(folder, state, part, manifest, now)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    fresh = part.rename(state.with_name(f"{state.name}.restored-{now}"))
+    _sync(state.parent)
     aside = state.with_name(f"{state.name}.before-{now}")
     state.rename(aside)
     fresh.rename(state)
+    _sync(state.parent)
     if [each.name for each in aside.iterdir()] == [lock.NAME]:  # nothing was there
         shutil.rmtree(aside)
         return None
     return aside
+
+
+def _prepare(folder: Path, state: Path, part: Path, manifest: Manifest, now: int) -> None:
+    """Make the new state in `part`, all of it on disk: what the manifest names, and our keys."""
+    part.mkdir(mode=0o700)
+    for name in (DATABASE, LEDGER_KEY, CITIZENS_KEY):
+        if name in manifest.files:
+            shutil.copyfile(folder / name, part / name)
+            (part / name).chmod(0o600)
+        elif (state / name).exists():
+            _private(part / name, (state / name).read_bytes())
+    with closing(database.connect(part / DATABASE)) as db:
+        database.migrate(db)
+        recovery.begin(
+            db, since=now, made_at=manifest.made_at, checkpoint=manifest.checkpoint or ""
+        )
+    for each in (*part.iterdir(), part):
+        _sync(each)
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:

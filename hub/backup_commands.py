@@ -2,9 +2,8 @@
 
 import sqlite3
 import sys
-import time
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -12,12 +11,14 @@ import click
 from hub import backup as backups
 from hub import console
 from hub.backup import BackupError
+from hub.clock import epoch_ms
 from hub.console import CONFIG
+from hub.rules.days import CHINA
 from hub.store import database, recovery
+from hub.store.database import LedgerLost
 from hub.store.lock import InUse
 from hub.verification.findings import Finding
 
-CHINA = timezone(timedelta(hours=8))
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -41,7 +42,7 @@ def backup(file: Path, out: Path, with_keys: bool) -> None:
                 state,
                 out,
                 config.hall,
-                _now(),
+                epoch_ms(),
                 keys=with_keys,
                 progress=progress,
             )
@@ -85,9 +86,9 @@ def restore(file: Path, folder: Path | None, finish: bool, yes: bool) -> None:
         made = datetime.fromtimestamp(manifest.made_at / 1000, CHINA)
         click.echo(f"备份于 {made:%Y-%m-%d %H:%M:%S}，台账 {result.entries} 条，核验无误。")
         if not yes:
-            click.confirm(f"用它替换 {state} 吗？现有的数据会改名保留", abort=True)
-        aside = backups.put_back(folder, state, manifest, _now())
-    except (BackupError, InUse) as error:
+            console.agreed(f"用它替换 {state} 吗？现有的数据会改名保留")
+        aside = backups.put_back(folder, state, manifest, epoch_ms())
+    except (BackupError, InUse, LedgerLost) as error:
         console.fail(str(error))
     except (sqlite3.Error, OSError) as error:
         console.fail(console.trouble(error, state))
@@ -116,12 +117,8 @@ def _finish(state: Path, *, yes: bool) -> None:
                 names = "、".join(missing)
                 click.echo(f"还没有补报完的评价器 {len(missing)} 台：{names}。")
                 if not yes:
-                    click.confirm("结束后它们备份之后的评价不再计入，仍要结束吗", abort=True)
-            recovery.finish(db, _now())
+                    console.agreed("结束后它们备份之后的评价不再计入，仍要结束吗")
+            recovery.finish(db, epoch_ms())
     except sqlite3.Error as error:
         console.fail(console.trouble(error, state))
     click.echo("恢复已结束，台账已记下。")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,10 +3,8 @@
 Every change is one job of the writer, in which the ledger and the audit trail learn of it too.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from typing import TypeVar
 
 import msgspec
@@ -297,16 +295,13 @@ class Bindings:
 
         `committed()` is called in the writer's thread, before the kiosks are told.
         """
-        changed: set[str] = set()
 
-        def tell(done: "Future[T]") -> None:
-            if done.cancelled() or done.exception() is not None:
-                return
+        def tell(changed: set[str]) -> None:
             committed()
             if changed:
                 self._changed(changed)
 
-        return await asyncio.wrap_future(self._writer.submit(lambda db: job(db, changed), tell))
+        return await self._writer.change(job, tell)
 
 
 def _kiosk(db: Database, window: str) -> set[str]:

@@ -1,20 +1,23 @@
 """The commands `pingyi-hub broker-config` and `pingyi-hub revoke`."""
 
-import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from sqlite_utils import Database
 
 from hub import console
+from hub.clock import epoch_ms
 from hub.config import ConfigError, HubConfig
 from hub.console import CONFIG
-from hub.keys import public_keys
+from hub.gate import device_ca
+from hub.keys import present, public_keys
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.mosquitto import Plan, hub_user
-from hub.roster import key_of
+from hub.roster import Roster
 from hub.store import audit, certificates, database, revocations
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -66,8 +69,10 @@ def broker_config(
             sources["crl.pem"] = b"".join(crl.read_bytes() for crl in crls)
         password = brokerfiles.kick_password(base / broker.kick_password)
         written = brokerfiles.write(plan, out, sources, password)
-    except (FilesError, OSError) as error:
+    except FilesError as error:
         console.fail(str(error))
+    except OSError as error:
+        console.fail(console.trouble(error, Path(error.filename or out)))
     for path in written:
         click.echo(path)
     click.echo(
@@ -101,10 +106,16 @@ def revoke(file: Path, device: str | None, reason: str, crl: Path | None, lift: 
 
 def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bool) -> None:
     try:
-        configured = public_keys(config, base).get(device)
+        configured, ca = public_keys(config, base), device_ca(config, base)
     except ConfigError as error:
         console.fail(str(error))
-    changed = _record(base / config.state, device, configured, reason, lift)
+
+    def key_in(db: Database) -> EllipticCurvePublicKey | None:
+        held = certificates.of_all(db).get(device)
+        known = {device: held} if held is not None else {}
+        return present(db, Roster(config.hall, configured, known, ca), device)
+
+    changed = _record(base / config.state, device, key_in, reason, lift)
     if lift:
         click.echo(f"{device} 恢复接受。" if changed else f"{device} 没有被吊销。")
     else:
@@ -112,18 +123,20 @@ def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bo
 
 
 def _record(
-    state: Path, device: str, key: EllipticCurvePublicKey | None, reason: str, lift: bool
+    state: Path,
+    device: str,
+    key_in: Callable[[Database], EllipticCurvePublicKey | None],
+    reason: str,
+    lift: bool,
 ) -> bool:
     with console.database(state) as db, database.alone(db):
-        held = certificates.of_all(db).get(device)
-        if key is None and held is not None:
-            key = key_of(held)
+        key = key_in(db)
         if key is None:
             console.fail(
                 f"没有名为“{device}”的评价器：请用配置中或入网时的名称。"
                 "从未连接过的评价器，在入网台吊销、换上新的吊销名单即可"
             )
-        now = time.time_ns() // 1_000_000
+        now = epoch_ms()
         act = "lift_revocation" if lift else "revoke"
         audit.note(db, now, "console", act, device, detail={"reason": reason})
         if lift:

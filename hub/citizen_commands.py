@@ -71,7 +71,7 @@ def erase(file: Path, serial: str, why: str, yes: bool) -> None:
         if not numbers:
             console.fail("没有这个办件，请核对流水号")
         if not yes:
-            click.confirm(f"永久删除办件 {serial} 的办件人信息和留言吗", abort=True)
+            console.agreed(f"永久删除办件 {serial} 的办件人信息和留言吗")
         results = []
         for number in numbers:
             try:
@@ -133,7 +133,7 @@ def prune(file: Path, yes: bool) -> None:
     _, state = _state(file)
     with _opened(state) as (db, _):
         if not yes:
-            click.confirm("去掉不再使用的旧密钥吗？较早的备份可能因此不能解密", abort=True)
+            console.agreed("去掉不再使用的旧密钥吗？较早的备份可能因此不能解密")
         try:
             gone = rotation.prune(db, state / KEYS, _now())
         except OSError as error:

@@ -4,6 +4,7 @@ import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,11 +15,12 @@ from hub.upstream.quirks import DialectName
 from protocol import strict
 from protocol.certificates import HUB
 from protocol.errors import TopicError
-from protocol.messages import Name, Part, Window
+from protocol.messages import Announcements, Name, Part, Window
 from protocol.topics import name
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 _ADDRESS = r"^(https?://[!-~]*[^/])?(?![\s\S])"
+_PUBLIC = r"^(https?://[0-9A-Za-z.:\[\]-]+(/[0-9A-Za-z._~-]+)*)?(?![\s\S])"
 
 
 class ConfigError(Exception):
@@ -40,6 +42,16 @@ class ApiConfig(Part, frozen=True, kw_only=True):
     address: Annotated[str, msgspec.Meta(max_length=120, pattern=_ADDRESS)] = ""
     idle_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 30
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=24)] = 12
+
+
+class PublicConfig(Part, frozen=True, kw_only=True):
+    """The citizen's own page. `url` is where phones reach it (`https://…`); empty: there is none.
+
+    Without encryption only on this machine, or because somebody says so (`insecure`).
+    """
+
+    url: Annotated[str, msgspec.Meta(max_length=120, pattern=_PUBLIC)] = ""
+    insecure: bool = False
 
 
 class BrokerConfig(Part, frozen=True, kw_only=True):
@@ -100,13 +112,29 @@ class DeviceConfig(Part, frozen=True, kw_only=True):
     public_key: str
 
 
+class ScreensConfig(Part, frozen=True, kw_only=True):
+    """What the hall wishes of its kiosks' screens.
+
+    `elder`: everything larger and calmer (长者模式); `english`: citizens may change the language.
+    `announcements` take turns on the screen at rest. `thanks_s` is how long the screen after the
+    tap stays, `reasons_s` how long after each touch of a citizen who adds something, in seconds.
+    """
+
+    elder: bool = False
+    english: bool = True
+    announcements: Announcements = ()
+    thanks_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20
+    reasons_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 60
+
+
 class WindowConfig(Window, frozen=True, kw_only=True):
     """One counter. Kiosks and clerks are bound to it while the hub runs (配对, 签到).
 
-    `ttl_s`: how long a citizen is waited for, in seconds.
+    `ttl_s`: how long a citizen is waited for, in seconds. `elder`: other than the hall has it.
     """
 
     ttl_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
+    elder: bool | None = None
 
     def shown(self) -> Window:
         """Return what of it citizens see."""
@@ -120,10 +148,12 @@ class HubConfig(Part, frozen=True, kw_only=True):
     hall_name: Name
     state: str
     api: ApiConfig = ApiConfig()
+    public: PublicConfig = PublicConfig()
     broker: BrokerConfig = BrokerConfig()
     ledger: LedgerConfig = LedgerConfig()
     citizens: CitizensConfig = CitizensConfig()
     retention: Retention = Retention()
+    screens: ScreensConfig = ScreensConfig()
     upstream: UpstreamConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
     windows: tuple[WindowConfig, ...] = ()
@@ -145,7 +175,9 @@ def load(path: Path, *, files: bool = True) -> HubConfig:
     except strict.Faults as error:
         raise ConfigError(_list(path, error.faults)) from error
     faults = [*_names(config), *_api(config.api), *_transport(config.broker)]
+    faults += _public(config.public)
     faults += _upstream(config.upstream)
+    faults += _screens(config.screens)
     faults += _files(config, path.parent) if files else []
     if faults:
         raise ConfigError(_list(path, tuple(faults)))
@@ -193,6 +225,26 @@ def _api(api: ApiConfig) -> list[strict.Fault]:
     ]
 
 
+def _public(public: PublicConfig) -> list[strict.Fault]:
+    """A host that can be asked for, encrypted unless it is this machine or somebody says so."""
+    try:
+        found = urlsplit(public.url)
+        host, _ = found.hostname or "", found.port
+    except ValueError:
+        host = ""
+    if public.url and not host:
+        return [strict.Fault("public.url", "主机名或端口不对，应形如 https://pj.example.cn")]
+    if not public.url.startswith("http:") or public.insecure or is_loopback(host):
+        return []
+    return [
+        strict.Fault(
+            "public.url",
+            "须以 https:// 开头：群众写的话要加密传送；确实要用明文（只限试用），"
+            "请写明 insecure = true",
+        )
+    ]
+
+
 def _transport(broker: BrokerConfig) -> list[strict.Fault]:
     """Encrypted with all it takes, or plain on loopback, or plain because somebody says so."""
     if not broker.tls:
@@ -225,6 +277,14 @@ def _upstream(upstream: UpstreamConfig | None) -> list[strict.Fault]:
     if upstream is None or not upstream.ca or upstream.url.startswith("https://"):
         return []
     return [strict.Fault("upstream.ca", "只用于加密连接：upstream.url 须以 https:// 开头")]
+
+
+def _screens(screens: ScreensConfig) -> list[strict.Fault]:
+    return [
+        strict.Fault(f"screens.announcements[{index}]", "不能只有空格：请写上内容，或删去这一条")
+        for index, text in enumerate(screens.announcements, 1)
+        if not text.strip()
+    ]
 
 
 def is_loopback(host: str) -> bool:

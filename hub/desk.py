@@ -3,7 +3,6 @@
 Every change is one job of the writer, so that what is checked still holds when it is written.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeVar
@@ -21,7 +20,7 @@ from hub.errors import (
     UnknownCase,
     WindowPaused,
 )
-from hub.rules.access import Caller
+from hub.rules.access import HUB, Caller
 from hub.rules.case import Case
 from hub.store import audit, bindings, cases, deliveries, invitations, pauses, recovery
 from hub.store.vault import Vault
@@ -80,30 +79,52 @@ def _status(kept: invitations.Kept) -> Status:
     )
 
 
-def _keep(db: Database, vault: Vault, case: Case, now: int) -> bool:
-    """Keep a case, but never another matter than the one that a citizen was asked about."""
-    matter = cases.matter(db, case.serial, case.service_number)
-    if matter not in (None, case.matter) and invitations.of_case(
-        db, case.serial, case.service_number
-    ):
-        raise CaseFixed(
-            f"办件 {case.serial}/{case.service_number} 已按事项“{matter}”邀请群众评价，"
-            "事项名称不能再改；其他信息可以更正"
-        )
+def _keep(db: Database, vault: Vault, case: Case, now: int, caller: Caller) -> bool:
+    """Keep a case, but never another matter than the one that a citizen was asked about.
+
+    What else is changed once somebody was asked is in the audit trail: it goes to the city with
+    a rating that may have been given before.
+    """
+    of = (case.serial, case.service_number)
+    matter = cases.matter(db, *of)
+    if matter is not None and invitations.of_case(db, *of):
+        if matter != case.matter:
+            raise CaseFixed(
+                f"办件 {case.serial}/{case.service_number} 已按事项“{matter}”邀请群众评价，"
+                "事项名称不能再改；其他信息可以更正"
+            )
+        changed = _changed(cases.get(db, vault, *of), case)
+        if changed:
+            target = f"{case.serial}/{case.service_number}"
+            audit.note(db, now, caller, "correct_case", target, detail={"fields": changed})
     new = cases.put(db, vault, case, now)
     deliveries.again(db, case.serial, case.service_number, now)
     return new
 
 
+def _changed(before: Case | None, after: Case) -> str:
+    """Return the names of the fields that differ, never what stands in them."""
+    names = Case.__struct_fields__
+    if before is None:  # the citizen's data have been erased: what they were is not known
+        return ",".join(names)
+    return ",".join(name for name in names if getattr(before, name) != getattr(after, name))
+
+
 def _running(
-    db: Database, device: str, serial: str, service_number: int, now: int
+    db: Database,
+    device: str,
+    serial: str,
+    service_number: int,
+    now: int,
+    *,
+    believed: Callable[[str], bool],
 ) -> invitations.Kept | None:
     """Return the invitation of this service that is running here; refuse a second rating."""
     if invitations.rated(db, serial, service_number):
         raise AlreadyRated(f"办件 {serial}/{service_number} 已经评价，一次服务只评一次")
     for kept in invitations.of_case(db, serial, service_number):
-        if kept.outcome is not None:
-            continue
+        if kept.outcome is not None or not believed(kept.device):
+            continue  # a revoked kiosk's answer would not be taken
         left_ms = kept.issued_at + kept.ttl_ms - now
         if left_ms <= 0:
             continue  # nobody can tap it any more; if somebody did, the first to arrive counts
@@ -121,7 +142,8 @@ class Desk:
     """The hub's counter for window systems.
 
     After the commit, `changed(devices)` is called with the kiosks that have something else to
-    show, and `queued()` where there may be something new for the city.
+    show, and `queued()` where there may be something new for the city. `believed(device)` says
+    whether a kiosk is not revoked: nobody is invited to one that is.
     """
 
     def __init__(
@@ -133,8 +155,10 @@ class Desk:
         now: Callable[[], int],
         changed: Callable[[Iterable[str]], None],
         queued: Callable[[], None] = lambda: None,
+        believed: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._writer = writer
+        self._believed = believed
         self._vault = vault
         self._windows = windows
         self._now = now
@@ -146,26 +170,21 @@ class Desk:
 
         The job adds the kiosks that have something else to show to the set that it is given.
         """
-        altered: set[str] = set()
-        future = self._writer.submit(lambda db: job(db, altered))
 
-        def tell(_: object) -> None:
-            if future.cancelled() or future.exception() is not None:
-                return
+        def tell(altered: set[str]) -> None:
             if altered:
                 self._changed(altered)
             self._queued()
 
-        future.add_done_callback(tell)
-        return await asyncio.wrap_future(future)
+        return await self._writer.change(job, tell)
 
-    async def put_case(self, case: Case) -> bool:
+    async def put_case(self, case: Case, caller: Caller) -> bool:
         """Keep a case or its newer version; True if it was new.
 
         A newer version puts right what the city may have refused: it is sent again. Raises
         `CaseFixed` where it would change the matter under an invitation.
         """
-        return await self._do(lambda db, _: _keep(db, self._vault, case, self._now()))
+        return await self._do(lambda db, _: _keep(db, self._vault, case, self._now(), caller))
 
     async def case(self, serial: str, service_number: int) -> CaseStatus | None:
         """Return how a service stands, or None if it is not known."""
@@ -193,6 +212,7 @@ class Desk:
         case: Case | None = None,
         staff: Staff | None = None,
         ttl_ms: int | None = None,
+        caller: Caller = HUB,
     ) -> Invited:
         """Invite the citizen of a case at a window; what was open there is taken back.
 
@@ -208,16 +228,20 @@ class Desk:
             device = bindings.device_of(db, window.name)
             if device is None:
                 raise NotPaired(f"{window_name}还没有评价器，请先在评价器与窗口之间配对")
+            if not self._believed(device):
+                raise NotPaired(
+                    f"{window_name}的评价器 {device} 已吊销，请换一台并配对，再邀请评价"
+                )
             clerk = _clerk(db, window.name, staff)
             if pauses.reason(db, window.name) is not None:
                 raise WindowPaused(f"{window_name}已暂停服务，恢复后才能邀请评价")
             if case is not None:
-                _keep(db, self._vault, case, self._now())
+                _keep(db, self._vault, case, self._now(), caller)
             matter = cases.matter(db, serial, service_number)
             if matter is None:
                 raise UnknownCase(f"办件 {serial}/{service_number} 尚未登记，请先登记办件")
             now = self._now()
-            running = _running(db, device, serial, service_number, now)
+            running = _running(db, device, serial, service_number, now, believed=self._believed)
             if running is not None:
                 return Invited(status=_status(running), new=False)
             for kept in invitations.open_of(db, device):

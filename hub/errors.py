@@ -111,3 +111,51 @@ class CertificateUnfit(DeskError):
     """What the desk sent is no certificate for this kiosk."""
 
     code = "certificate_unfit"
+
+
+class UnknownRating(DeskError):
+    """There is no rating of that service, or none that answers that invitation."""
+
+    code = "unknown_rating"
+
+
+class AlreadyRuled(DeskError):
+    """A rating is ruled on once."""
+
+    code = "already_ruled"
+
+
+class NotCounted(DeskError):
+    """The rating is not its service's one rating: it does not count anyway."""
+
+    code = "not_counted"
+
+
+class RatingErased(DeskError):
+    """The rating's content has been erased: nobody can look at what they rule on."""
+
+    code = "rating_erased"
+
+
+class OwnRating(DeskError):
+    """Nobody rules on a rating of themselves."""
+
+    code = "own_rating"
+
+
+class DocumentUnfit(DeskError):
+    """No evidence document: not PDF, JPEG or PNG, empty, or too large."""
+
+    code = "document_unfit"
+
+
+class UnknownDocument(DeskError):
+    """The document has not been put in, or was dropped because nobody used it within a day."""
+
+    code = "unknown_document"
+
+
+class RatingAltered(DeskError):
+    """What the ledger holds of the rating does not fit its kiosk's signature."""
+
+    code = "rating_altered"

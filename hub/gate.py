@@ -1,13 +1,16 @@
-"""What the hub needs at its broker, made of the configuration: TLS, the kick, papers to watch."""
+"""What the hub needs at its two doors, made of the configuration: to its broker and its city."""
 
 import logging
+import ssl
 from pathlib import Path
 
-from hub.config import ConfigError, HubConfig
+from hub.clock import epoch_ms
+from hub.config import ConfigError, HubConfig, UpstreamConfig
 from hub.guard import Papers
 from hub.link import brokerfiles, tls
 from hub.link.brokerfiles import FilesError
 from hub.link.kick import Kicker
+from hub.upstream.dialects import Dialect, DialectError, dialect_of
 
 log = logging.getLogger(__name__)
 
@@ -65,3 +68,27 @@ def device_ca(config: HubConfig, base: Path) -> str | None:
         return path.read_text("ascii")
     except (FilesError, OSError, ValueError) as error:
         raise ConfigError(f"评价器的签发 CA {path} 无法使用：{error}") from error
+
+
+def dialect(upstream: UpstreamConfig | None, base: Path) -> Dialect | None:
+    """Return the way of the city to be spoken to, None without one; raises `ConfigError`."""
+    if upstream is None:
+        return None
+    try:
+        tls = ssl.create_default_context(cafile=base / upstream.ca) if upstream.ca else None
+        return dialect_of(
+            upstream.dialect,
+            upstream.url,
+            base=base,
+            access=upstream.access,
+            now=epoch_ms,
+            quirks=upstream.quirks,
+            timeout_s=upstream.timeout_s,
+            tls=tls,
+        )
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"hub.toml：upstream.ca：{upstream.ca} 不是可用的证书（PEM）：{error}"
+        ) from error
+    except DialectError as error:
+        raise ConfigError(str(error)) from error

@@ -11,7 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
-from hub.rules.settle import TAKEN, Ruling, Standing, Verdict, settle
+from hub.rules.settle import CLOSING, TAKEN, Ruling, Standing, Verdict, settle
 from hub.store import afterwards, cases, deliveries, invitations, ledger, recovery, refusals
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Stopped, Writer
@@ -97,8 +97,10 @@ class Ingest:
         size, start = len(payload), payload[: refusals.BODY_LIMIT]  # a flood must not fill memory
 
         def job(db: Database) -> None:
-            name = device if device in self._keys else refusals.stranger(db, device)
-            if refusals.note(db, name, cause, start, self._now()) == 1:
+            stranger = device not in self._keys
+            name = refusals.name_of_stranger(db, device) if stranger else device
+            times = refusals.note(db, name, cause, start, self._now(), stranger=stranger)
+            if times == 1:
                 log.warning("refused=%s device=%s bytes=%d", cause, name, size)
 
         self._quietly(job)
@@ -113,24 +115,25 @@ class Ingest:
             kept = invitations.get(db, outcome.invitation)
         standing = None
         if kept is not None:
+            again = kept.outcome_id == outcome.id
             standing = Standing(
                 device=kept.device,
                 invitation=kept.invitation,
                 outcome_id=kept.outcome_id,
-                held=kept.outcome_id == outcome.id
-                and ledger.holds(db, outcome.device, outcome.seq, jws),
+                held=again and ledger.holds(db, outcome.device, outcome.seq, jws),
+                refused=_refused(db, outcome, jws) if again else None,
                 case_rated=isinstance(outcome, Rated)
                 and invitations.rated(db, kept.serial, kept.service_number),
             )
         ruling = settle(standing, outcome)
         taken = ruling.verdict in TAKEN
-        if not taken:
+        if not taken and ruling.news:
             times = refusals.note(db, outcome.device, ruling.verdict, jws, self._now())
             if times == 1:
                 log.warning("refused=%s device=%s", ruling.verdict, outcome.device)
         if ruling.ends is None or kept is None:
             return ruling
-        body = jws if taken else _hub_closes(ruling, jws)
+        body = jws if taken else _hub_closes(ruling.verdict, jws)
         position = ledger.append(
             db,
             ledger.Entry(
@@ -211,6 +214,14 @@ class Ingest:
             self._settled(ended)
 
 
-def _hub_closes(ruling: Ruling, jws: bytes) -> bytes:
+def _hub_closes(verdict: Verdict, jws: bytes) -> bytes:
     """What the hub itself enters when it closes an invitation over a refused rating."""
-    return msgspec.json.encode({"refused": ruling.verdict, "jws": jws.decode("ascii")})
+    return msgspec.json.encode({"refused": verdict, "jws": jws.decode("ascii")})
+
+
+def _refused(db: Database, outcome: AnyOutcome, jws: bytes) -> Verdict | None:
+    """Return over what the hub closed an invitation when these very bytes came before."""
+    for verdict in CLOSING:
+        if ledger.holds(db, outcome.device, outcome.seq, _hub_closes(verdict, jws)):
+            return verdict
+    return None

@@ -1,21 +1,20 @@
 """The commands `pingyi-hub key …`: keys of the HTTP interface."""
 
-import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 
 from hub import console
+from hub.accounts import changes
 from hub.accounts.wording import SCOPES
+from hub.clock import epoch_ms
 from hub.console import CONFIG
 from hub.rules.access import KEY_SCOPES, Scope
-from hub.store import api_keys, audit
+from hub.rules.days import CHINA
+from hub.store import api_keys
 from protocol.messages import Name
-
-DAY_MS = 86_400_000
-CHINA = timezone(timedelta(hours=8))
 
 
 @click.group()
@@ -37,23 +36,12 @@ def key() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), help="几天后失效；不写则一直有效。")
 def add(file: Path, label: str, scopes: tuple[str, ...], days: int | None) -> None:
     """新建一个密钥：只显示这一次，服务器只存它的摘要。用途写明给哪个系统用。"""
-    config, base = console.load(file, files=False)
     try:
         msgspec.convert(label, Name)
     except msgspec.ValidationError:
         console.fail("用途须为 1 至 40 个字符的一行文字，例如“一窗系统”", 2)
-    with console.database(base / config.state) as db, db.atomic():
-        now = time.time_ns() // 1_000_000
-        name, secret = api_keys.create(
-            db,
-            label,
-            frozenset(map(Scope, scopes)),
-            now,
-            expires_at=None if days is None else now + days * DAY_MS,
-        )
-        audit.note(
-            db, now, "console", "add_key", name, detail={"label": label, "scopes": " ".join(scopes)}
-        )
+    with console.changing(file) as job:
+        name, secret = changes.add_key(job, label, map(Scope, scopes), days)
     click.echo(f"密钥编号 {name}。下面一行是密钥，只显示这一次：", err=True)
     click.echo(secret)
 
@@ -65,7 +53,7 @@ def list_(file: Path) -> None:
     config, base = console.load(file, files=False)
     with console.database(base / config.state) as db:
         found = api_keys.listed(db)
-    now = time.time_ns() // 1_000_000
+    now = epoch_ms()
     if not found:
         click.echo("还没有接口密钥。用 pingyi-hub key add 新建。")
     for each in found:
@@ -82,14 +70,8 @@ def list_(file: Path) -> None:
 @click.argument("name", metavar="编号")
 def revoke(file: Path, name: str) -> None:
     """停用一个密钥：立即失效，不能恢复。"""
-    config, base = console.load(file, files=False)
-    with console.database(base / config.state) as db, db.atomic():
-        now = time.time_ns() // 1_000_000
-        done = api_keys.revoke(db, name, now)
-        if done:
-            audit.note(db, now, "console", "revoke_key", name)
-    if not done:
-        console.fail(f"没有编号为“{name}”的有效密钥：用 pingyi-hub key list 查看编号")
+    with console.changing(file) as job:
+        changes.revoke_key(job, name)
     click.echo(f"密钥 {name} 已停用。")
 
 

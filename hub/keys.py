@@ -1,6 +1,7 @@
 """The public keys of the kiosks, by which their ratings are believed."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -9,7 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlite_utils import Database
 
 from hub.config import ConfigError, HubConfig
+from hub.roster import Roster
 from hub.store import keys as store
+
+log = logging.getLogger(__name__)
 
 
 def public_keys(config: HubConfig, base: Path) -> dict[str, ec.EllipticCurvePublicKey]:
@@ -32,18 +36,67 @@ def public_keys(config: HubConfig, base: Path) -> dict[str, ec.EllipticCurvePubl
 
 
 def remembered(
-    db: Database, keys: Mapping[str, ec.EllipticCurvePublicKey], now: int
+    db: Database, roster: Roster, now: int
 ) -> dict[str, list[ec.EllipticCurvePublicKey]]:
-    """Remember today's keys; return all that each device has or had, the newest first."""
+    """Enter today's keys; return all that are believed of each device, the newest first.
+
+    A key of the past is believed for what it signed then: with a device CA, if one of its
+    certificates comes from there; without one (trial), as the hub's file has it.
+    """
+    held = roster.held()
     with db.atomic():
-        for device, key in keys.items():
-            store.remember(db, device, pem_of(key), now)
-    found: dict[str, list[ec.EllipticCurvePublicKey]] = {}
+        for device, key in roster.items():
+            certificate = held[device].pem if device in held else None
+            store.remember(db, device, pem_of(key), now, certificate)
+    found: dict[str, list[ec.EllipticCurvePublicKey]] = {each: [] for each in roster}
+    unvouched: set[tuple[str, str]] = set()
+    for device, known in _past(db):
+        past = _believed(roster, device, known)
+        if past is None:
+            unvouched.add((device, known.public_key))
+        elif past not in found.setdefault(device, []):
+            found[device].append(past)
+    believed = {(name, pem_of(key).decode("ascii")) for name in found for key in found[name]}
+    for device in sorted({name for name, _ in unvouched - believed}):
+        log.warning("key=unvouched device=%s note=what-it-signed-goes-to-nobody", device)
+    return {device: keys for device, keys in found.items() if keys}
+
+
+def present(db: Database, roster: Roster, device: str) -> ec.EllipticCurvePublicKey | None:
+    """Return the key of a device: as the roster knows it, else the newest that is vouched for.
+
+    Whoever has put another certificate in the place of the kiosk's has not taken it away.
+    """
+    known = roster.get(device)
+    past = (
+        roster.vouched(device, each.certificate)
+        for _, each in store.arrivals(db, device)
+        if each.certificate is not None
+    )
+    return known or next((key for key in past if key is not None), None)
+
+
+def _past(db: Database) -> Iterator[tuple[str, store.Arrival]]:
+    yield from store.arrivals(db)
     for device, pem in store.of_all(db):
-        past = serialization.load_pem_public_key(pem)
-        if isinstance(past, ec.EllipticCurvePublicKey):
-            found.setdefault(device, []).append(past)
-    return found
+        yield device, store.Arrival(public_key=pem.decode("ascii"))
+
+
+def _believed(
+    roster: Roster, device: str, known: store.Arrival
+) -> ec.EllipticCurvePublicKey | None:
+    if known.certificate is not None:
+        key = roster.vouched(device, known.certificate)
+        if key is not None or roster.device_ca is not None:
+            return key
+    try:
+        past = serialization.load_pem_public_key(known.public_key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(past, ec.EllipticCurvePublicKey):
+        return None
+    trial = roster.device_ca is None or roster.get(device) == past
+    return past if trial else None
 
 
 def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:

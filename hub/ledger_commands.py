@@ -2,17 +2,23 @@
 
 import json
 import sys
-from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from hub import console, notary
+from hub.config import ConfigError
 from hub.console import CONFIG
+from hub.keys import public_keys
+from hub.link import brokerfiles
+from hub.link.brokerfiles import FilesError
 from hub.notary import LedgerKeyError
 from hub.rules.checkpoint import CheckpointInvalid, Verifier, verifier
-from hub.store import database
 from hub.verification import report, sources
+from hub.verification.arrivals import Keys
 from hub.verification.findings import Finding
 
 EACH = 500
@@ -34,7 +40,22 @@ SHOWN = 200
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="另处留存的检查点文件，可以写多个。",
 )
-def verify(file: Path, folder: Path | None, key: str | None, known: tuple[Path, ...]) -> None:
+@click.option(
+    "--device-ca",
+    "cas",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="评价器的签发 CA（device-ca.pem）：只认它签过证书的密钥；换过 CA 的可以写多个。"
+    "核验服务器自己的数据时默认用配置的 broker.device_ca。",
+)
+def verify(
+    *,
+    file: Path,
+    folder: Path | None,
+    key: str | None,
+    known: tuple[Path, ...],
+    cas: tuple[Path, ...],
+) -> None:
     """核验台账：签名、编号、哈希树、检查点、账目，逐条指出问题。
 
     服务器运行时也可以核验，不影响办事。没有问题返回 0，有问题返回 1。
@@ -42,32 +63,49 @@ def verify(file: Path, folder: Path | None, key: str | None, known: tuple[Path, 
     try:
         trusted = None if key is None else verifier(key)
         kept = [path.read_text(encoding="utf-8") for path in known]
-    except (CheckpointInvalid, OSError, UnicodeDecodeError) as error:
+        authorities = _authorities(cas)
+    except (CheckpointInvalid, FilesError, OSError, UnicodeDecodeError) as error:
         console.fail(str(error), 2)
     teller = _Teller()
     if folder is not None:
         try:
-            result = _run(sources.exported(folder), teller, kept, trusted)
+            material = sources.exported(folder)
+            result = _run(material, teller, known=kept, trusted=trusted, device_cas=authorities)
+            if result.ruled:
+                click.echo("未核对：复核认定的证据文件不在导出的目录里，请在服务器上核验")
         except (OSError, CheckpointInvalid, ValueError, json.JSONDecodeError) as error:
             console.fail(f"导出的目录 {folder} 不完整或无法读取：{error}", 2)
     else:
-        result = _live(file, teller, kept, trusted)
+        result = _live(file, teller, kept, trusted, authorities)
     teller.end(result)
 
 
 def _live(
-    file: Path, teller: "_Teller", kept: list[str], trusted: Verifier | None
+    file: Path,
+    teller: "_Teller",
+    kept: list[str],
+    trusted: Verifier | None,
+    authorities: list[str],
 ) -> report.Report:
     config, base = console.load(file, files=False)
-    path = base / config.state / "hub.db"
-    if not path.exists():
-        console.fail("还没有数据：服务器尚未运行过。")
-    own = _own_verifier(base / config.state, config.hall)
-    with closing(database.connect(path)) as db:
-        db.conn.execute("BEGIN")  # one picture of a file that goes on growing
-        result = _run(sources.live(db, own), teller, kept, trusted)
+    try:
+        trial = {name: [key] for name, key in public_keys(config, base).items()}
+        if not authorities and config.broker.device_ca:
+            authorities = _authorities([base / config.broker.device_ca])
+    except (ConfigError, FilesError, OSError) as error:
+        console.fail(str(error), 2)
+    with console.reading(base / config.state) as db:
+        own = _own_verifier(base / config.state, config.hall)
+        result = _run(
+            sources.live(db, own),
+            teller,
+            known=kept,
+            trusted=trusted,
+            hall=config.hall,
+            device_cas=authorities,
+            trial=trial,
+        )
         report.around(db, teller.found)
-        db.conn.execute("ROLLBACK")
     return result
 
 
@@ -83,8 +121,23 @@ def _own_verifier(state: Path, hall: str) -> Verifier | None:
     return Verifier(notary.origin(hall), key.public_key().public_bytes_raw())
 
 
+def _authorities(paths: Iterable[Path]) -> list[str]:
+    """Read certificates of device CAs; raises `FilesError` or OSError."""
+    return [
+        brokerfiles.certificate(path).public_bytes(Encoding.PEM).decode("ascii") for path in paths
+    ]
+
+
+class _Options(TypedDict, total=False):
+    known: list[str]
+    trusted: Verifier | None
+    hall: str
+    device_cas: list[str]
+    trial: Keys
+
+
 def _run(
-    material: sources.Material, teller: "_Teller", kept: list[str], trusted: Verifier | None
+    material: sources.Material, teller: "_Teller", **options: Unpack[_Options]
 ) -> report.Report:
     with click.progressbar(length=material.total, label="核验", file=sys.stderr) as bar:
 
@@ -92,7 +145,7 @@ def _run(
             if count % EACH == 0:
                 bar.update(EACH)
 
-        return report.verify(material, teller.found, known=kept, trusted=trusted, progress=progress)
+        return report.verify(material, teller.found, progress=progress, **options)
 
 
 class _Teller:
@@ -116,6 +169,7 @@ class _Teller:
         click.echo(
             f"共 {result.entries} 条，{result.checkpoints} 个检查点相符，树根 {result.root.hex()}"
         )
+        click.echo(f"评价 {result.rated} 条，其中复核认定不予采纳、按未评计 {result.ruled} 条")
         if self._grave:
             click.echo(f"发现 {self._grave} 处问题：台账被改动或已损坏。请保留现场，不要继续使用")
             sys.exit(1)
@@ -136,17 +190,13 @@ def export(file: Path, out: Path) -> None:
     state = base / config.state
     if out.exists():
         console.fail(f"{out} 已经存在，不会覆盖：请换一个目录")
-    if not (state / "hub.db").exists():
-        console.fail("还没有数据：服务器尚未运行过。")
-    own = _own_verifier(state, config.hall)
-    if own is None:
-        console.fail("还没有台账的签名密钥：请先运行服务器，再导出")
-    try:
-        with closing(database.connect(state / "hub.db")) as db:
-            db.conn.execute("BEGIN")
+    with console.reading(state) as db:
+        own = _own_verifier(state, config.hall)
+        if own is None:
+            console.fail("还没有台账的签名密钥：请先运行服务器，再导出")
+        try:
             count = sources.export(db, out, own)
-            db.conn.execute("ROLLBACK")
-    except OSError as error:
-        console.fail(f"无法写入 {out}：{error.strerror}。请检查路径和磁盘空间")
+        except OSError as error:
+            console.fail(f"无法写入 {out}：{error.strerror}。请检查路径和磁盘空间")
     click.echo(f"已导出 {count} 条到 {out}。台账的公钥如下，请与目录分开交给核验的人：")
     click.echo(str(own))

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -21,8 +20,6 @@ from hub.store import ledger, tree
 from hub.store.writer import Busy, Stopped, Writer
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 PER_JOB = 8 * tree.WIDTH
 """Entries that one job hashes: some ten milliseconds."""
@@ -60,6 +57,11 @@ def load_or_create(path: Path, *, needed: bool) -> Ed25519PrivateKey:
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # or a power cut leaves checkpoints by a key that never was
+        finally:
+            os.close(folder)
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -117,8 +119,8 @@ class Notary:
         """Hash what is new, and sign once all of it is hashed."""
         more = True
         while more:
-            more = await self._do(lambda db: tree.grow(db, PER_JOB))
-        await self._do(self._sign)
+            more = await self._writer.run(lambda db: tree.grow(db, PER_JOB))
+        await self._writer.run(self._sign)
 
     def _sign(self, db: Database) -> None:
         size, newest = ledger.size(db), tree.newest(db)
@@ -126,6 +128,3 @@ class Notary:
             return
         checkpoint = Checkpoint(self._origin, size, rules.root(size, tree.Nodes(db)))
         tree.publish(db, checkpoint, sign(checkpoint, self._key), self._now())
-
-    async def _do(self, job: Callable[[Database], T]) -> T:
-        return await asyncio.wrap_future(self._writer.submit(job))

@@ -154,7 +154,7 @@ class Reception:
             return False
         certificates.keep(db, held)
         certificates.fulfilled(db, device)
-        remember(db, device, pem_of(key), self._now())
+        remember(db, device, pem_of(key), self._now(), held.pem)
         detail = {"until": held.not_after}
         audit.note(db, self._now(), HUB.name, "learn_device", device, detail=detail)
         return True

@@ -229,6 +229,7 @@ def _spoken(
     found = []
     for name, days, look in (
         ("comments", terms.comments_days, erasure.words_due),
+        ("added", terms.comments_days, erasure.added_words_due),
         ("refused", terms.evidence_days, erasure.refused_words_due),
     ):
         if days:

@@ -3,23 +3,27 @@
 An enrolled kiosk shows its certificate when it connects; the device CA has vouched for its key.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from hub.rules import certified as rules
+from hub.rules.certified import UNREADABLE, NotCertified, certified
 from hub.store.certificates import Held
 from protocol.certificates import HUB
-from protocol.enrolment.chain import check_chain
-from protocol.enrolment.messages import EnrolmentRefused, public_bytes
 from protocol.errors import ProtocolError
 
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
-"""What cryptography raises over a certificate that somebody made up."""
+log = logging.getLogger(__name__)
+
+
+NAMED = 5
+"""Kiosks that one alarm names."""
 
 
 class NotBelieved(ProtocolError):
@@ -33,7 +37,9 @@ class NotBelieved(ProtocolError):
 class Roster(Mapping[str, EllipticCurvePublicKey]):
     """The present key of every kiosk; for any thread.
 
-    `device_ca` (PEM) is what certificates must come from; without it none is believed.
+    `device_ca` (PEM) is what certificates must come from; without it none is believed. That
+    goes for those that are `held` too: whoever writes into the hub's file makes no kiosk. What
+    is not believed any more is told in `alarms`, and its kiosk is unknown until its next birth.
     """
 
     def __init__(
@@ -47,8 +53,12 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         self._configured = frozenset(configured)
         self._device_ca = device_ca
         self._lock = threading.Lock()
-        self._held = {name: each for name, each in held.items() if name not in configured}
-        self._keys = {name: key_of(each) for name, each in self._held.items()} | dict(configured)
+        self._held: dict[str, Held] = {}
+        self._keys = dict(configured)
+        self._dropped: frozenset[str] = frozenset()
+        for each in held.values():
+            if each.device not in configured:
+                self._take(each)
 
     def __getitem__(self, device: str) -> EllipticCurvePublicKey:
         return self._keys[device]
@@ -58,6 +68,45 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def device_ca(self) -> str | None:
+        """The CA (PEM) of which certificates must be, if one is configured."""
+        return self._device_ca
+
+    @property
+    def configured(self) -> frozenset[str]:
+        """The kiosks whose keys stand in the configuration."""
+        return self._configured
+
+    def vouched(self, device: str, pem: str) -> EllipticCurvePublicKey | None:
+        """Return the key that a certificate vouches for as this kiosk's, at whatever time."""
+        if self._device_ca is None:
+            return None
+        try:
+            return certified(pem, self._device_ca, device, self._hall)
+        except NotCertified:
+            return None
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What wants attention, in Chinese."""
+        dropped = sorted(self._dropped)
+        if not dropped:
+            return ()
+        named = "、".join(dropped[:NAMED])
+        if self._device_ca is None:
+            text = (
+                f"配置中没有 broker.device_ca，凭证书入网的 {len(dropped)} 台评价器（{named}）"
+                "一台也不认：请写上签发 CA 后重启"
+            )
+        else:
+            text = (
+                f"数据文件里 {len(dropped)} 台评价器（{named}）的证书不是签发 CA 签的，已不再相信："
+                "可能有人改动过数据文件，请保留现场并执行 pingyi-hub verify；"
+                "真正的评价器重新连上后自动恢复"
+            )
+        return (text,)
 
     def held(self) -> dict[str, Held]:
         """Return the certificates that kiosks are known by."""
@@ -80,19 +129,10 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
             return None
         if self._device_ca is None or device.startswith(HUB):
             raise NotBelieved("certificate_not_asked")
-        try:
-            certificate = x509.load_pem_x509_certificate(pem.encode())
-            key = _key(certificate)
-            check_chain(pem, self._device_ca, public_bytes(key), device, self._hall)
-        except (*_UNREADABLE, EnrolmentRefused) as error:
-            raise NotBelieved("certificate_invalid") from error
-        held = Held(
-            device=device,
-            pem=pem,
-            not_before=_milliseconds(certificate.not_valid_before_utc),
-            not_after=_milliseconds(certificate.not_valid_after_utc),
-            seen_at=now,
-        )
+        key = self.vouched(device, pem)
+        if key is None:
+            raise NotBelieved("certificate_invalid")
+        held = _as_written(Held(device=device, pem=pem, not_before=0, not_after=0, seen_at=now))
         if not held.not_before <= now < held.not_after:
             raise NotBelieved("certificate_not_valid_now")
         known = self._keys.get(device)
@@ -117,7 +157,7 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         try:
             issuer = x509.load_pem_x509_certificate(self._device_ca.encode())
             leaf, *above = x509.load_pem_x509_certificates(chain.encode())
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise NotBelieved("certificate_invalid") from error
         if above != [issuer]:
             raise NotBelieved("certificate_without_issuer")
@@ -133,19 +173,33 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         with self._lock:
             self._held = {**self._held, held.device: held}
             self._keys = {**self._keys, held.device: key}
+            self._dropped -= {held.device}
         return key
+
+    def _take(self, held: Held) -> None:
+        """Know a kiosk by a certificate out of the hub's file, if the device CA has signed it."""
+        key = self.vouched(held.device, held.pem)
+        if key is None:
+            log.critical("certificate=dropped device=%s", held.device)
+            self._dropped |= {held.device}
+            return
+        self._held[held.device] = _as_written(held)
+        self._keys[held.device] = key
 
 
 def key_of(held: Held) -> EllipticCurvePublicKey:
     """Return the key that a certificate vouches for."""
-    return _key(x509.load_pem_x509_certificate(held.pem.encode()))
+    return rules.key_of(x509.load_pem_x509_certificate(held.pem.encode()))
 
 
-def _key(certificate: x509.Certificate) -> EllipticCurvePublicKey:
-    key = certificate.public_key()
-    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise NotBelieved("certificate_invalid")
-    return key
+def _as_written(held: Held) -> Held:
+    """Return it with the times that stand in the certificate, whatever stands beside it."""
+    certificate = x509.load_pem_x509_certificate(held.pem.encode())
+    return msgspec.structs.replace(
+        held,
+        not_before=_milliseconds(certificate.not_valid_before_utc),
+        not_after=_milliseconds(certificate.not_valid_after_utc),
+    )
 
 
 def _milliseconds(when: datetime) -> int:

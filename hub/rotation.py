@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.access import CONSOLE
-from hub.store import audit, cases, erasure, keyring, resealing, traces
+from hub.store import audit, cases, documents, erasure, keyring, resealing, traces
 from hub.store.keyring import Cipher
 from hub.store.turns import turn
 from hub.store.vault import Vault
@@ -93,10 +93,29 @@ def reseal(
         count += len(done)
         unopened += failed
         progress(len(done) + len(failed))
+    unopened += _documents(db, vault, progress)
     if erasure.mark(db, erasure.UNSEARCHED) == 1:  # an earlier one was killed before its end
         _search(db)
     traces.flush(db)
     return Resealed(cases=count, unopened=tuple(unopened))
+
+
+def _documents(
+    db: Database, vault: Vault, progress: Callable[[int], None]
+) -> list[tuple[str, int]]:
+    """Seal evidence documents anew, one in a transaction; return which could not be opened."""
+    unopened: list[tuple[str, int]] = []
+    after = ""
+    while True:
+        _ = vault.ring
+        with turn(db):
+            done = documents.reseal(db, vault, after)
+        if done is None:
+            return unopened
+        after, opened = done
+        if not opened:
+            unopened.append((f"证据文件 {after[:16]}", 1))
+        progress(1)
 
 
 def prune(db: Database, path: Path, now: int) -> list[int]:

@@ -5,38 +5,38 @@ import contextlib
 import logging
 import random
 import secrets
-import socket
-import ssl
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from hub import notary
 from hub.bindings import Bindings
 from hub.board import Board
-from hub.config import ApiConfig, ConfigError, HubConfig, UpstreamConfig
+from hub.clock import epoch_ms, monotonic_ms
+from hub.config import HubConfig
 from hub.desk import Desk
-from hub.gate import context, device_ca, kicker, papers
+from hub.gate import context, dialect, kicker, papers
 from hub.guard import Guard
 from hub.ingest import Ingest
-from hub.keys import public_keys, remembered
 from hub.link.broker import EmbeddedBroker
 from hub.link.client import HubLink
 from hub.nightly import Nightly
 from hub.notary import Notary
 from hub.pairing import Codes
 from hub.presence import Presence
+from hub.receipts import Receipts, linker
 from hub.reception import Reception
 from hub.renewal import Renewals
-from hub.roster import Roster
-from hub.store import cases, certificates, database, lock, settings, tree, vault
+from hub.rulings import Rulings
+from hub.seats import Seats
+from hub.soundness import Soundness
+from hub.state import State, opened
+from hub.store import database, settings
 from hub.store.writer import Busy, Stopped, Writer
-from hub.upstream.dialects import Dialect, DialectError, dialect_of
 from hub.upstream.forwarder import Forwarder
 from hub.web import app as web
+from hub.web import receipt
+from hub.web import server as webserver
 from hub.web.auth import Keys
 from hub.web.ledger import PublicLedger
 from hub.web.pages.assembly import assemble
@@ -52,91 +52,39 @@ log = logging.getLogger(__name__)
 SEATS_MS = 30_000
 """How often it is looked whether somebody is signed on since yesterday, or a session is over."""
 
+LOOK_MS = 1_000
+"""How often it is looked whether a command has signed somebody off."""
+
 TIDY_S = 0.25
 """How often the slots of ended invitations are cleared on the broker."""
 
 
-def epoch_ms() -> int:
-    """The hub's time: milliseconds since 1970, kept right by the hall's time service."""
-    return time.time_ns() // 1_000_000
+async def serve(config: HubConfig, base: Path, stop: asyncio.Event) -> None:
+    """Run the hub of `config` until `stop` is set; paths are relative to `base`.
 
-
-def monotonic_ms() -> int:
-    """Milliseconds of the clock that never jumps."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def listen(api: ApiConfig) -> socket.socket:
-    """Take the port of the HTTP interface; raises `ConfigError` if it cannot be had."""
-    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-    try:
-        return socket.create_server((api.host, api.port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"接口地址 {api.host}:{api.port} 无法使用：{error}。"
-            "请检查端口是否被占用（服务器是否已在运行），或修改配置的 api.host、api.port"
-        ) from error
-
-
-def dialect(upstream: UpstreamConfig | None, base: Path) -> Dialect | None:
-    """Return the way of the city to be spoken to, None without one; raises `ConfigError`."""
-    if upstream is None:
-        return None
-    try:
-        tls = ssl.create_default_context(cafile=base / upstream.ca) if upstream.ca else None
-        return dialect_of(
-            upstream.dialect,
-            upstream.url,
-            base=base,
-            access=upstream.access,
-            now=epoch_ms,
-            quirks=upstream.quirks,
-            timeout_s=upstream.timeout_s,
-            tls=tls,
-        )
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"hub.toml：upstream.ca：{upstream.ca} 不是可用的证书（PEM）：{error}"
-        ) from error
-    except DialectError as error:
-        raise ConfigError(str(error)) from error
+    Raises what `opened` does, and `BrokerError`, if it cannot start; nothing runs on after that.
+    """
+    with opened(config, base) as state:
+        await Hub(config, base, state).run(stop)
 
 
 class Hub:
-    """One hall's hub. `await run()` serves until `stop` is set."""
+    """One hall's hub, on the state that was opened for it. `await run()` serves."""
 
-    def __init__(self, config: HubConfig, base: Path) -> None:
+    def __init__(self, config: HubConfig, base: Path, state: State) -> None:
         self._config = config
         self._base = base
         self._dialect = dialect(config.upstream, base)
-        state = base / config.state
-        state.mkdir(parents=True, exist_ok=True)
-        self._path = state / "hub.db"
-        configured = public_keys(config, base)
-        lost = not self._path.exists() or self._path.stat().st_size == 0
-        if lost and (state / "ledger.key").exists():
-            raise ConfigError(
-                f"{self._path} 不见了或是空的，而台账的签名密钥还在：数据可能已丢失。"
-                "请保留现场，用 pingyi-hub restore 从备份恢复；确实要另立台账，请把密钥移走"
-            )
-        db = database.connect(self._path)
-        database.migrate(db)
-        database.check_guards(db)
-        self._roster = Roster(
-            config.hall, configured, certificates.of_all(db), device_ca(config, base)
-        )
-        self._past_keys = remembered(db, self._roster, epoch_ms())
-        self._vault = vault.load_or_create(
-            state / "citizens.key",
-            needed=cases.any_kept(db),
-            cipher=config.citizens.cipher,
-        )
-        self._nightly = Nightly(state, self._vault, config.retention, now=epoch_ms)
-        ledger_key = notary.load_or_create(state / "ledger.key", needed=tree.newest(db) is not None)
-        self._writer = Writer(db)
+        self._path = state.path
+        self._roster = state.roster
+        self._past_keys = state.past_keys
+        self._vault = state.vault
+        self._nightly = Nightly(state.path.parent, state.vault, config.retention, now=epoch_ms)
+        self._soundness = Soundness(state.path, whole=state.whole, now=epoch_ms)
+        self._writer = Writer(state.db)
         self._notary = Notary(
             self._writer,
-            ledger_key,
+            state.ledger_key,
             notary.origin(config.hall),
             each_s=config.ledger.checkpoint_s,
             now=epoch_ms,
@@ -171,6 +119,9 @@ class Hub:
             online=self._online,
             publish=self._show,
             link=config.api.address,
+            link_of=linker(state.vault, config.public.url),
+            screens=config.screens,
+            believed=self._believed,
         )
         self._ingest = Ingest(
             self._writer,
@@ -208,6 +159,15 @@ class Hub:
             now=epoch_ms,
             changed=self._board.refresh,
             queued=self._poke,
+            believed=self._believed,
+        )
+        self._rulings = Rulings(
+            self._path,
+            self._writer,
+            self._vault,
+            verify=self._verify,
+            now=epoch_ms,
+            queued=self._poke,
         )
         self._site = assemble(
             config,
@@ -218,6 +178,7 @@ class Hub:
             codes=codes,
             renewals=self._renewals,
             roster=self._roster,
+            rulings=self._rulings,
             online=self._online,
             revoked=self._guard.all_revoked,
             changed=self._board.refresh,
@@ -227,19 +188,16 @@ class Hub:
         self._forwarder: Forwarder | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start everything, serve, and stop in the opposite order.
+        """Start everything, serve until `stop` is set, and stop in the opposite order.
 
         Raises `ConfigError` or `BrokerError` if it cannot start; nothing runs on after that.
         """
-        with lock.alone(self._path.parent):
-            await self._run(stop)
-
-    async def _run(self, stop: asyncio.Event) -> None:
         config = self._config
         broker = None
         try:
             server = self._server()
-            with listen(config.api) as port:
+            seeing = contextlib.closing(Seats(self._path, self._board.refresh))
+            with webserver.listen(config.api) as port, seeing as seats:
                 if config.broker.embedded:
                     starting = EmbeddedBroker(config.broker.host, config.broker.port)
                     await asyncio.to_thread(starting.start)
@@ -249,16 +207,18 @@ class Hub:
                 await asyncio.to_thread(self._guard.start)
                 self._link.start()
                 self._writer.submit(lambda db: settings.note(db, config, epoch_ms()))
-                tidying = asyncio.create_task(self._tidy())
+                tidying = asyncio.create_task(self._tidy(seats))
                 noting = asyncio.create_task(self._notary.run())
                 cleaning = asyncio.create_task(self._nightly.run())
+                looking = asyncio.create_task(self._soundness.run())
                 log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
                 try:
-                    await _serve(server, port, stop)
+                    await server.until(stop, port)
                 finally:
                     tidying.cancel()
                     noting.cancel()
                     cleaning.cancel()
+                    looking.cancel()
                     self._site.door.tend(closing=True)
         finally:
             await asyncio.to_thread(self._guard.stop)
@@ -270,31 +230,33 @@ class Hub:
                 await asyncio.to_thread(broker.stop)
             log.info("hub=down")
 
-    def _server(self) -> "_Server":
+    def _server(self) -> webserver.Server:
         app = web.create(
             web.Rooms(
                 desk=self._desk,
                 bindings=self._bindings,
                 renewals=self._renewals,
+                rulings=self._rulings,
                 keys=Keys(self._path, now=epoch_ms, denied=self._site.denials.note),
                 ledger=PublicLedger(self._path, self._notary.verifier),
             ),
             presence=self._online,
             health=self._health,
             site=self._site,
+            front=receipt.front(
+                self._config,
+                Receipts(
+                    self._path,
+                    self._writer,
+                    self._vault,
+                    self._notary.verifier,
+                    now=epoch_ms,
+                    queued=self._poke,
+                ),
+                monotonic=monotonic_ms,
+            ),
         )
-        api = self._config.api
-        return _Server(
-            uvicorn.Config(
-                app,
-                ssl_certfile=self._base / api.certificate if api.certificate else None,
-                ssl_keyfile=self._base / api.key if api.key else None,
-                access_log=False,  # addresses hold serial numbers
-                log_config=None,
-                lifespan="on",
-                timeout_graceful_shutdown=5,
-            )
-        )
+        return webserver.server(app, self._config.api, self._base)
 
     def _start_forwarder(self) -> None:
         upstream = self._config.upstream
@@ -323,14 +285,19 @@ class Hub:
                     return outcome
         raise SignatureInvalid(f"no key of {device} fits")
 
-    async def _tidy(self) -> None:
-        seats_at = 0
+    async def _tidy(self, seats: Seats) -> None:
+        seats_at = looked_at = 0
         while True:
             self._board.tidy()
+            if monotonic_ms() - looked_at >= LOOK_MS:
+                looked_at = monotonic_ms()
+                seats.look()
             if monotonic_ms() - seats_at >= SEATS_MS:
                 seats_at = monotonic_ms()
                 with contextlib.suppress(Busy, Stopped):
                     self._bindings.end_of_day()
+                    if self._writer.trouble:
+                        self._writer.submit(database.probe)
                 self._site.door.tend()
             await asyncio.sleep(TIDY_S)
 
@@ -354,8 +321,12 @@ class Hub:
 
     def _dismiss(self, device: str) -> None:
         """Take back what the broker retains for a revoked device."""
-        for leaf in (Leaf.INVITATION, Leaf.SETTINGS, Leaf.CERTIFICATE):
+        for leaf in (Leaf.INVITATION, Leaf.SETTINGS, Leaf.CERTIFICATE, Leaf.PORTRAIT):
             self._link.publish(device, leaf, b"", retain=True)
+        self._board.forget(device)
+
+    def _believed(self, device: str) -> bool:
+        return not self._guard.revoked(device)
 
     def _online(self, device: str) -> bool:
         return self._presence.online(device) and not self._guard.revoked(device)
@@ -376,6 +347,11 @@ class Hub:
         reasons = []
         if not self._link.up:
             reasons.append("与消息服务的连接中断，评价器收不到邀请")
+        if self._writer.trouble:
+            reasons.append(
+                f"数据写不进磁盘（{self._writer.trouble}）：请检查磁盘是否已满或只读；"
+                "评价都留在评价器里，恢复后自动补送"
+            )
         ready = not reasons and not self._guard.locked_out
         full = [
             f"评价器 {device} 存放评价的空间"
@@ -383,23 +359,6 @@ class Hub:
             + "请检查它与服务器的连接和磁盘"
             for device, word in self._presence.short_of_storage().items()
         ]
-        overdue = [self._nightly.alarm] if self._nightly.alarm else []
-        return Health(ready=ready, reasons=(*reasons, *full, *overdue, *self._guard.alarms))
-
-
-async def _serve(server: "_Server", port: socket.socket, stop: asyncio.Event) -> None:
-    serving = asyncio.create_task(server.serve([port]))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    stopping.cancel()
-    await serving
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the command decides when to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
+        overdue = [each for each in (self._nightly.alarm, self._soundness.alarm) if each]
+        alarms = (*self._roster.alarms, *self._guard.alarms)
+        return Health(ready=ready, reasons=(*reasons, *full, *overdue, *alarms))

@@ -4,7 +4,7 @@ import contextlib
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
@@ -18,7 +18,7 @@ from hub.console import CONFIG
 from hub.rules.retention import payload_of
 from hub.store import backlog, database, deliveries, exchanges
 from hub.upstream import comparison, quirks
-from hub.upstream.comparison import Compared, Key, ListFault
+from hub.upstream.comparison import Compared, Key, Listed, ListFault
 from hub.upstream.hints import mend
 from hub.upstream.quirks import DialectName, QuirksError
 
@@ -170,17 +170,17 @@ def journal(file: Path, serial: str | None, failed: bool, limit: int, full: bool
 def diff(file: Path, listed: Path, day: datetime | None, limit: int) -> None:
     """与平台的清单核对：平台没有的、本厅没有的、等级不同的；有差异时退出码为 1。"""
     with _open(file) as (db, config, base):
-        names, levels = _terms(config, base)
+        names, levels, valid = _terms(config, base)
         try:
-            theirs = comparison.read(listed.read_bytes(), names, levels)
+            theirs = comparison.read(listed.read_bytes(), names, levels, valid)
         except ListFault as error:
             console.fail(f"{listed}：{error}", 2)
-        services = any(not key[2] for key, _ in theirs)
+        services = any(not each.key[2] for each in theirs)
         result = comparison.compare(_ours(db, day, services=services), theirs)
     if not services:
         click.echo("清单中没有办件服务数据，只核对评价。")
     _tell(result, limit)
-    if result.they_lack or result.we_lack or result.levels:
+    if result.they_lack or result.we_lack or result.levels or result.validity:
         sys.exit(1)
 
 
@@ -191,42 +191,54 @@ def pattern(dialect: DialectName) -> None:
     click.echo(quirks.pattern(dialect), nl=False)
 
 
-def _terms(config: HubConfig, base: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the city's names for our fields, and our levels for its words."""
+def _terms(
+    config: HubConfig, base: Path
+) -> tuple[dict[str, str], dict[str, str], Mapping[str, bool]]:
+    """Return the city's names for our fields, our levels for its words, its words for "valid"."""
     levels = {str(level): str(level) for level in range(1, 6)}
     if config.upstream is None:
-        return {}, levels
+        return {}, levels, comparison.VALID
     own = config.upstream.quirks
     try:
         described = quirks.load(config.upstream.dialect, base / own if own else None)
     except QuirksError as error:
         console.fail(str(error), 2)
     codes = described.fields.codes.get("satisfaction")
-    return described.fields.rename, {
-        word: ours for ours, word in codes.items()
-    } if codes else levels
+    words = described.fields.codes.get("EffectivEvalua", {"1": "1", "0": "0"})
+    return (
+        described.fields.rename,
+        {word: ours for ours, word in codes.items()} if codes else levels,
+        {word: ours == "1" for ours, word in words.items()},
+    )
 
 
-def _ours(db: Database, day: datetime | None, *, services: bool) -> Iterator[tuple[Key, str]]:
+def _ours(db: Database, day: datetime | None, *, services: bool) -> Iterator[Listed]:
     start, end = (0, _EVER) if day is None else _bounds(day)
     for each in backlog.held(db, start, end):
+        of = each.serial, str(each.service_number)
         if each.kind == "rating":
             said = payload_of(each.body) or {}
-            yield (each.serial, str(each.service_number), "1"), str(said.get("level", ""))
-        elif services:
-            yield (each.serial, str(each.service_number), ""), ""
+            yield Listed((*of, "1"), str(said.get("level", "")), not each.ruled)
+        elif each.kind == "addition":
+            yield Listed((*of, "2"))
+        elif each.kind == "service" and services:
+            yield Listed((*of, ""))
 
 
 def _tell(result: Compared, limit: int) -> None:
     click.echo(
         f"两边都有 {result.both} 条；平台没有 {len(result.they_lack)} 条，"
-        f"本厅没有（或平台未曾答复收下）{len(result.we_lack)} 条，等级不同 {len(result.levels)} 条"
+        f"本厅没有（或平台未曾答复收下）{len(result.we_lack)} 条，"
+        f"等级不同 {len(result.levels)} 条，是否有效不同 {len(result.validity)} 条"
     )
     for title, keys in (("平台没有", result.they_lack), ("本厅没有", result.we_lack)):
         for key in keys[:limit]:
             click.echo(f"  {title}：{_named(key)}")
     for key, ours, theirs in result.levels[:limit]:
         click.echo(f"  等级不同：{_named(key)}：本厅 {ours}，平台 {theirs}")
+    for key, counts in result.validity[:limit]:
+        how = "平台按未评计，本厅没有认定" if counts else "本厅已认定不予采纳，平台仍按有效评价计"
+        click.echo(f"  是否有效不同：{_named(key)}：{how}")
     if result.twice:
         click.echo(f"清单中有 {len(result.twice)} 条重复，例如 {_named(result.twice[0])}")
     if result.they_lack:

@@ -1,20 +1,16 @@
 """The commands `pingyi-hub user …`: the users of the pages, also the first of a fresh hub."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from hub import console
 from hub.accounts import changes, passwords
-from hub.accounts.changes import Job
 from hub.accounts.wording import ROLE_MEANINGS, ROLES, when
 from hub.console import CONFIG
 from hub.errors import DeskError
-from hub.rules.access import CONSOLE, Role
-from hub.store import database, users
+from hub.rules.access import Role
+from hub.store import users
 from protocol import strict
 from protocol.messages import Staff
 
@@ -58,11 +54,11 @@ def add(
 ) -> None:
     """新建账号；首次登录时须换成自己的口令。新装的服务器由此建立第一个账号。"""
     given = {"name": staff_name, "number": staff_number, "post": staff_post}
-    with _telling(file):
+    with console.changing(file):
         staff = strict.convert(given, Staff) if any(given.values()) else None
         changes.check_name(name)
     kept = _password(name, password_file)
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.add_user(job, name, map(Role, roles), staff, kept)
     click.echo(f"账号 {name} 已新建。首次登录时须修改口令。")
 
@@ -91,7 +87,7 @@ def list_(file: Path) -> None:
 @_NAME
 def disable(file: Path, name: str) -> None:
     """停用账号：已登录的随即退出，在窗口的随即签退。"""
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.disable(job, name)
     click.echo(f"账号 {name} 已停用。")
 
@@ -101,7 +97,7 @@ def disable(file: Path, name: str) -> None:
 @_NAME
 def enable(file: Path, name: str) -> None:
     """重新启用账号。"""
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.enable(job, name)
     click.echo(f"账号 {name} 已启用。")
 
@@ -112,10 +108,10 @@ def enable(file: Path, name: str) -> None:
 @_PASSWORD_FILE
 def password(file: Path, name: str, password_file: Path | None) -> None:
     """重设口令：已登录的随即退出，下次登录时须修改。"""
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.user(job.db, name)
     kept = _password(name, password_file)
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.give_password(job, name, kept)
     click.echo(f"账号 {name} 的口令已重设。下次登录时须修改。")
 
@@ -125,22 +121,9 @@ def password(file: Path, name: str, password_file: Path | None) -> None:
 @_NAME
 def unlock(file: Path, name: str) -> None:
     """解除因口令错误的锁定，可以立即再登录。"""
-    with _telling(file) as job:
+    with console.changing(file) as job:
         changes.unlock(job, name)
     click.echo(f"账号 {name} 的锁定已解除。")
-
-
-@contextmanager
-def _telling(file: Path) -> Iterator[Job]:
-    """Make one change in the hub's database, also beside a running hub; ends in Chinese."""
-    config, base = console.load(file, files=False)
-    try:
-        with console.database(base / config.state) as db, database.alone(db):
-            yield Job(db=db, now=time.time_ns() // 1_000_000, by=CONSOLE, changed=set())
-    except DeskError as error:
-        console.fail(str(error))
-    except strict.Faults as error:
-        console.fail("\n".join(f"{fault.place}：{fault.message}" for fault in error.faults))
 
 
 def _password(name: str, file: Path | None) -> str:

@@ -13,27 +13,35 @@ from protocol.catalogue import LEVELS
 
 VERSION = 1
 
-# No control characters and no direction marks: they have no place in what a citizen reads.
-_MARKS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+# No control characters, no direction marks and nothing of no width: they have no place in what a
+# citizen reads, and two names that look the same are one name.
+_MARKS = r"\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff"
 _PLAIN = rf"^[^\x00-\x1f{_MARKS}]*(?![\s\S])"
 # (`(?![\s\S])` is the end: `$` would let a line feed through in Python, `\Z` is no ECMA.)
-# The same, but a line feed may stand in a citizen's own words.
-_UNSEEN = rf"\x00-\x09\x0b-\x1f{_MARKS}"
-_LINES = rf"^[^{_UNSEEN}]*(?![\s\S])"
+# A name has at least one character that can be seen.
+_BLANK = r"\s\u034f\u115f\u1160\u180e\u2061-\u2065\u2800\u3164\ufe00-\ufe0f\uffa0"
+_NAME = rf"^(?=[\s\S]*[^{_BLANK}])[^\x00-\x1f{_MARKS}]*(?![\s\S])"
+# In a citizen's own words a line feed may stand; marks of no width are taken out (`readable`), but
+# what older kiosks have signed with one in it stays readable.
+_BREAKS = r"\x00-\x09\x0b-\x1f"
+_DIRECTIONS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+_LINES = rf"^[^{_BREAKS}{_DIRECTIONS}]*(?![\s\S])"
 # What stands in an address: no sign that means something there, and neither "." nor "..".
 _NO_DOTS = r"(?!\.{1,2}(?![\s\S]))"
 _WORD = rf"^{_NO_DOTS}[^\s/?#%\\\x00-\x1f{_MARKS}]*(?![\s\S])"
 _SEGMENT = rf"^{_NO_DOTS}[^/\x00-\x1f{_MARKS}]*(?![\s\S])"
-_NOT_COMMENT = re.compile(rf"[{_UNSEEN}\ud800-\udfff]")
+_NOT_COMMENT = re.compile(rf"[{_BREAKS}{_MARKS}\ud800-\udfff]")
 
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?![\s\S])")]
 Serial = Annotated[str, Meta(min_length=1, max_length=64, pattern=_WORD)]
 ServiceNumber = Annotated[int, Meta(ge=1, le=99)]
 Matter = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 Label = Annotated[str, Meta(max_length=40, pattern=_PLAIN)]
-Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN)]
+Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=_NAME)]
 WindowName = Annotated[str, Meta(min_length=1, max_length=40, pattern=_SEGMENT)]
 PlainText = Annotated[str, Meta(min_length=1, max_length=100, pattern=_PLAIN)]
+Announcement = Annotated[str, Meta(min_length=1, max_length=120, pattern=_PLAIN)]
+Announcements = Annotated[tuple[Announcement, ...], Meta(max_length=8)]
 Comment = Annotated[str, Meta(max_length=150, pattern=_LINES)]
 Level = Literal[1, 2, 3, 4, 5]
 ReasonCode = Annotated[str, Meta(pattern=r"^[1-5][0-9]{2}(?![\s\S])")]
@@ -220,14 +228,11 @@ class Settings(Message, frozen=True, kw_only=True):
     catalogue: CatalogueVersion
     paused: Annotated[str, Meta(min_length=1, max_length=60, pattern=_PLAIN)] | None = None
     reasons_ms: Ttl = 60_000
-    thanks_ms: Ttl = 8_000
+    thanks_ms: Ttl = 20_000
     elder: bool = False
     english: bool = True
     announcement: Annotated[str, Meta(max_length=120, pattern=_PLAIN)] = ""
-    announcements: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=120, pattern=_PLAIN)], ...],
-        Meta(max_length=8),
-    ] = ()
+    announcements: Announcements = ()
     portrait: Digest = ""
     resend: Resend | None = None
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from protocol.certificates import CRL_DAYS
-from provisioning import console, files, keystore, labels, listing, revocation, vouchers
+from provisioning import console, files, keystore, labels, listing, revocation
 from provisioning.console import DIRECTORY, PASSPHRASE_FILE
 from provisioning.enrol_commands import batch, enrol
-from provisioning.register import milliseconds
 from provisioning.renew_commands import renew
 
 _THEN = "再到大厅服务器上执行：pingyi-hub revoke {device} --crl {out}（五秒内断开，评价拒收）"
@@ -20,7 +19,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """评价器的身份：签发、续期、吊销证书，入网凭证，标签。"""
+    """评价器的身份：入网，签发、续期、吊销证书，标签。"""
 
 
 def _now() -> datetime:
@@ -41,7 +40,7 @@ def init(directory: Path, passphrase_file: Path | None, name: str) -> None:
         f"已在 {directory} 建立签发机构。接下来：\n"
         f"1. 备份整个目录和口令，分开保管；两者缺一不可，也无法找回。\n"
         f"2. 把 {directory / 'root.key'} 移到离线介质锁好：日常签发不需要它。\n"
-        f"3. 用 server-certificate 给大厅服务器签发证书，用 voucher 给评价器开具入网凭证。"
+        "3. 用 server-certificate 给大厅服务器签发证书，再用 enrol 或 batch 给评价器办理入网。"
     )
 
 
@@ -89,33 +88,6 @@ def server_certificate(
         files.write(place / "device-ca.pem", authority.device_ca_pem, files.PUBLIC)
         files.write(place / "crl.pem", authority.crl(_now()), files.PUBLIC)
     click.echo(f"已写入 {out}。请把整个目录交给大厅服务器；密钥没有口令，不要经邮件传送。")
-
-
-@main.command()
-@DIRECTORY
-@click.option("--device", required=True, help="评价器的名称。")
-@click.option("--hall", required=True, help="大厅的名称。")
-@click.option(
-    "--hours",
-    type=click.IntRange(1, 168),
-    default=vouchers.HOURS,
-    show_default=True,
-    help="几小时内有效。",
-)
-def voucher(directory: Path, device: str, hall: str, hours: int) -> None:
-    """开具一张入网凭证：只能用一次，过期作废，只显示这一次。"""
-    with console.explained():
-        now = _now()
-        with keystore.open_register(directory) as register:
-            shown = vouchers.new(register, device, hall, now, hours=hours)
-            held = register.holding(device, milliseconds(now))
-    click.echo(shown)
-    if held:
-        click.echo(
-            f"注意：{device} 已经入网。换一台机器用这张凭证入网，会作废原来那台的证书；"
-            "之后请用 pingyi-provision crl 更新吊销名单。",
-            err=True,
-        )
 
 
 @main.command()

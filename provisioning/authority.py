@@ -111,8 +111,7 @@ class Authority:
             if entry.serial_number == right.used_for and entry.revoked_at is None:
                 return self._chain(entry.pem.encode("ascii"))
         raise VoucherUsed(
-            f"{right.device} 的这张入网凭证已经为另一把密钥用过，或证书已被吊销："
-            "请用 voucher 命令重新开具"
+            f"{right.device} 的这张入网凭证已经为另一把密钥用过，或证书已被吊销：请重新执行 enrol"
         )
 
     def renew(self, csr_pem: bytes, device: str, now: datetime) -> bytes:

@@ -92,6 +92,15 @@ def authority(directory: Path, passphrase_file: Path | None) -> Iterator[Authori
         yield opened
 
 
+def agreed(question: str) -> bool:
+    """Whether the answer is yes; Ctrl-C is no, and ends nothing by itself."""
+    try:
+        return bool(click.confirm(question))
+    except click.Abort:
+        click.echo(err=True)
+        return False
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a plain table; a Chinese character takes two columns."""
     lines = [header, *rows]

@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from provisioning.console import DIRECTORY, PASSPHRASE_FILE
 from provisioning.desk import PROGRESS, Desk, Enrolled, EnrolmentFailed
 from provisioning.issuing import Issuing
 from provisioning.line import Line, LineError
+from provisioning.register import milliseconds
 
 YES = click.option(
     "--yes", is_flag=True, help="不询问，视为数字一致（仅供试验；数字会打印出来备查）。"
@@ -38,6 +40,10 @@ SETTINGS = click.option(
     help="随证书写入评价器的初始设置；可以写多个，例如 --set volume=60。",
 )
 _TRIES = 3
+_HELD = (
+    "注意：{device} 已经入网。换一台机器用这个名称入网，会作废原来那台的证书；"
+    "之后请用 pingyi-provision crl 更新吊销名单，装到大厅服务器上。"
+)
 
 
 def _settings(texts: tuple[str, ...]) -> dict[str, str | int | bool]:
@@ -123,9 +129,11 @@ def enrol(
 
     def confirm(number: str) -> bool:
         click.echo(f"核对数字：{number[:3]} {number[3:]}")
-        return yes or click.confirm("评价器上显示的数字与此完全相同吗？")
+        return yes or console.agreed("评价器上显示的数字与此完全相同吗？")
 
     with console.authority(directory, passphrase_file) as authority:
+        if authority.register.holding(device, milliseconds(datetime.now(UTC))):
+            click.echo(_HELD.format(device=device), err=True)
         desk = _desk(row, authority, directory, first, wait, confirm=confirm, progress=progress)
         try:
             enrolled = desk.run()

@@ -46,15 +46,15 @@ def new(
 def check(voucher: Voucher | None, at: int) -> Voucher:
     """Return the voucher if it may be used at `at` (milliseconds); else raise `VoucherError`."""
     if voucher is None:
-        raise VoucherUnknown("没有这张入网凭证：请核对是否抄错，或用 voucher 命令重新开具")
+        raise VoucherUnknown("没有这张入网凭证：请重新执行 enrol，会另开一张")
     if voucher.used_for is not None:
-        raise VoucherUsed(f"{voucher.device} 的这张入网凭证已经用过：请用 voucher 命令重新开具")
+        raise VoucherUsed(f"{voucher.device} 的这张入网凭证已经用过：请重新执行 enrol，会另开一张")
     if voucher.cancelled_at is not None:
         raise VoucherExpired(
-            f"{voucher.device} 已被吊销，之前的入网凭证随之作废：确需入网请重新开具"
+            f"{voucher.device} 已被吊销，之前的入网凭证随之作废：确需入网请重新执行 enrol"
         )
     if at >= voucher.expires_at:
-        raise VoucherExpired(f"{voucher.device} 的这张入网凭证已过期：请用 voucher 命令重新开具")
+        raise VoucherExpired(f"{voucher.device} 的这张入网凭证已过期：请重新执行 enrol，会另开一张")
     return voucher
 
 

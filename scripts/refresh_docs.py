@@ -41,11 +41,12 @@ STAMP = Stamp(boot=BOOT, mono_ms=83_000, offset_ms=1_767_664_720_000, uncertaint
 def _events(now: int, at: Session) -> Iterator[events.Event]:
     """Everything that can happen, once each way that makes a difference."""
     current = at.invitation.id if at.invitation else CASE.id
-    other = msgspec.structs.replace(CASE, id="2" * 32)
+    other = msgspec.structs.replace(CASE, id="2" * 32, service_number=2)
     yield events.Offer(now, other if current == CASE.id else CASE, 600_000)
     yield events.Offer(now, None)
     yield events.Tap(now, current, 5)
     yield events.Tap(now, current, 1)
+    yield events.Touch(now)
     yield events.Choose(now, "510")
     yield events.Choose(now, "108")
     yield events.Write(now, "示例")

@@ -161,7 +161,9 @@ def add_key(job: Job, label: str, scopes: Iterable[Scope], days: int | None) -> 
 def revoke_key(job: Job, name: str) -> None:
     """Have a key open nothing from now on. Raises `UnknownKey`."""
     if not api_keys.revoke(job.db, name, job.now):
-        raise UnknownKey(f"没有编号为“{name}”的有效密钥，可能已经停用")
+        raise UnknownKey(
+            f"没有编号为“{name}”的有效密钥，可能已经停用：用 pingyi-hub key list 或“接口密钥”页查看"
+        )
     audit.note(job.db, job.now, job.by.name, "revoke_key", name, detail=_from(job.by))
 
 

@@ -1,11 +1,9 @@
 """Signing in and out (登录、退出), and who stands behind a cookie's token."""
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 from sqlite_utils import Database
@@ -20,8 +18,6 @@ from hub.store import audit, database, guesses, sessions, users
 from hub.store.sessions import End, Session
 from hub.store.users import User
 from hub.store.writer import Busy, Stopped, Writer
-
-T = TypeVar("T")
 
 SLACK_MS = 300_000
 """How far the hub's clock may be put back under a session."""
@@ -110,7 +106,7 @@ class Door:
             )
             return True
 
-        if not await self._do(job):
+        if not await self._writer.run(job):
             raise self._proof.refused(name, address, "sign_in", "changed_meanwhile")
         return token
 
@@ -121,7 +117,7 @@ class Door:
             if sessions.end(db, person.session, self._now(), "sign_out"):
                 self._told(db, person, "sign_out")
 
-        await self._do(job)
+        await self._writer.run(job)
 
     async def change_password(self, person: Person, old: str, new: str) -> str:
         """Take another password; all sessions of the user end. Returns the token of a new one.
@@ -146,7 +142,7 @@ class Door:
             self._told(db, person, "change_password")
             return True
 
-        if not await self._do(job):
+        if not await self._writer.run(job):
             raise self._proof.refused(name, address, "change_password", "changed_meanwhile")
         return token
 
@@ -223,6 +219,3 @@ class Door:
     def _later(self, job: Callable[[Database], None]) -> None:
         with contextlib.suppress(Busy, Stopped):
             self._writer.submit(job)
-
-    async def _do(self, job: Callable[[Database], T]) -> T:
-        return await asyncio.wrap_future(self._writer.submit(job))

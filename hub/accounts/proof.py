@@ -1,10 +1,8 @@
 """Whether somebody knows the password of a name, looked at only if they are not locked out."""
 
-import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from sqlite_utils import Database
 
@@ -15,8 +13,6 @@ from hub.accounts.passwords import Hasher
 from hub.errors import TooManyTries
 from hub.store import audit, guesses, users
 from hub.store.writer import Writer
-
-T = TypeVar("T")
 
 
 class Proof:
@@ -52,7 +48,7 @@ class Proof:
             now = self._now()
             return lockout.locked(db, now, name, address) or lockout.count(db, now, name, address)
 
-        counted = await self._do(begin)
+        counted = await self._writer.run(begin)
         if isinstance(counted, lockout.Locked):
             raise self._kept_out(counted)
         found = users.get(self._db, name)
@@ -60,14 +56,14 @@ class Proof:
         try:
             right = await self._hasher.verify(password, kept)
         except BaseException:
-            await self._do(lambda db: lockout.give_back(db, counted))
+            await self._writer.run(lambda db: lockout.give_back(db, counted))
             raise
         if not right or found is None or found.disabled:
             why = "disabled" if right and found is not None else "wrong_password"
             error = self.refused(name if found else "", address, action, why)
             self._locks(counted, name if found else "", address)
             raise error
-        await self._do(lambda db: lockout.give_back(db, counted))
+        await self._writer.run(lambda db: lockout.give_back(db, counted))
         return kept or ""
 
     def _kept_out(self, lock: lockout.Locked) -> TooManyTries:
@@ -115,9 +111,6 @@ class Proof:
         """Take back what could not be written."""
         with self._lock:
             self._ignored.update(ignored)
-
-    async def _do(self, job: Callable[[Database], T]) -> T:
-        return await asyncio.wrap_future(self._writer.submit(job))
 
 
 def tell_ignored(db: Database, ignored: Mapping[str, int], now: int) -> None:

@@ -37,17 +37,15 @@ class Register:
 
     async def change(self, by: Caller, work: Callable[[Job], T]) -> T:
         """Make a change of `hub.accounts.changes` and wait for its commit."""
-        altered: set[str] = set()
-        future = self._writer.submit(
-            lambda db: work(Job(db=db, now=self._now(), by=by, changed=altered))
-        )
 
-        def tell(_: object) -> None:
-            if altered and not future.cancelled() and future.exception() is None:
+        def job(db: Database, altered: set[str]) -> T:
+            return work(Job(db=db, now=self._now(), by=by, changed=altered))
+
+        def tell(altered: set[str]) -> None:
+            if altered:
                 self._changed(altered)
 
-        future.add_done_callback(tell)
-        return await asyncio.wrap_future(future)
+        return await self._writer.change(job, tell)
 
     async def look(self, read: Callable[[Database], T]) -> T:
         """Return what `read` finds."""

@@ -18,7 +18,7 @@ ROLES = {
 ROLE_MEANINGS = {
     Role.WINDOW: "在窗口签到、签退，给窗口配对评价器",
     Role.SUPERVISOR: "查看各窗口和历史，暂停、恢复窗口",
-    Role.OFFICE: "督导的全部，另可解除、移动评价器",
+    Role.OFFICE: "督导的全部，另可解除、移动评价器，对评价作复核认定",
     Role.IT: "管理评价器、账号和接口密钥",
     Role.AUDITOR: "查看操作记录、窗口历史和评价器，不能改动",
 }
@@ -34,6 +34,7 @@ SCOPES = {
     Scope.BINDINGS: "查看配对和签到的历史",
     Scope.DEVICES: "查看评价器",
     Scope.RENEWALS: "取走续期申请、交回新证书（入网台用）",
+    Scope.RULE: "对评价作复核认定，查询认定",
 }
 
 _ACTIONS = {
@@ -58,6 +59,7 @@ _ACTIONS = {
     "sign_off": "窗口签退",
     "pair": "配对评价器",
     "unpair": "解除评价器",
+    "correct_case": "评价邀请后更正办件",
     "pause": "暂停窗口",
     "resume": "恢复窗口",
     "learn_device": "登记评价器证书",
@@ -65,6 +67,17 @@ _ACTIONS = {
     "renew": "交回续期证书",
     "revoke": "吊销评价器",
     "lift_revocation": "撤销吊销",
+    "add_portrait": "上传工作人员照片",
+    "remove_portrait": "删除工作人员照片",
+    "find_citizen": "查找办件人信息",
+    "erase_citizen": "删除办件人信息",
+    "retention": "按保存期限清理",
+    "rotate_keys": "更换办件人信息的密钥",
+    "drop_keys": "删除不再使用的密钥",
+    "look_rating": "查看评价",
+    "keep_document": "存入证据文件",
+    "look_document": "查看证据文件",
+    "rule": "复核认定不采纳",
 }
 
 _DETAILS = {
@@ -84,6 +97,9 @@ _DETAILS = {
     "reason": "说明",
     "until": "有效期至",
     "addresses": "涉及地址数",
+    "entry": "台账序号",
+    "evidence": "证据文件数",
+    "bytes": "字节数",
 }
 
 _WHYS = {
@@ -122,6 +138,14 @@ _ACTORS = {
     "unknown": "未登录者",
 }
 
+_TERMS = {
+    "citizens": "办件人信息",
+    "comments": "群众留言",
+    "refused": "拒收的留言",
+    "evidence": "拒收的原文",
+}
+"""What terms of retention are of."""
+
 
 def when(at: int) -> str:
     """Return a moment in Beijing time, to the second."""
@@ -140,7 +164,7 @@ def who(actor: str) -> str:
         return f"账号 {name}"
     if kind == "key" and name:
         return f"密钥 {name}"
-    return _ACTORS.get(actor, actor)
+    return _ACTORS.get(actor) or _TERMS.get(actor, actor)
 
 
 def why(word: str) -> str:

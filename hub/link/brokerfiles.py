@@ -84,7 +84,10 @@ def kick_password(path: Path) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace(path, secrets.token_urlsafe(24).encode() + b"\n", _PRIVATE)
     except OSError as error:
-        raise FilesError(f"无法写入 {path}：{error.strerror}") from error
+        raise FilesError(
+            f"无法写入 {path}：{error.strerror}。请让目录 {path.parent} 归运行本命令的用户，"
+            f"例如 sudo chown pingyi:pingyi {path.parent}，并检查磁盘空间，再执行一次"
+        ) from error
     return read_password(path)
 
 

@@ -1,8 +1,9 @@
 """Who may do what: the scopes of the hub, and which of them each role holds.
 
-Two rules are kept by this table: whoever sits at a window sees no score and no citizen; whoever
+Three rules are kept by this table: whoever sits at a window sees no score and no citizen; whoever
 manages accounts and keys is not the one who reads the audit trail of it, unless they are given
-both roles, which the trail tells.
+both roles, which the trail tells; and the office alone looks at a rating to rule on it (复核认定;
+domain page, D8).
 """
 
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ class Scope(StrEnum):
     RENEWALS = "renewals"
     ACCOUNTS = "accounts"
     AUDIT = "audit"
+    RULE = "rule"
 
 
 class Role(StrEnum):
@@ -44,7 +46,7 @@ class Role(StrEnum):
 ROLES: dict[Role, frozenset[Scope]] = {
     Role.WINDOW: frozenset({Scope.WINDOWS, Scope.SIGN_ON, Scope.PAIR}),
     Role.SUPERVISOR: frozenset({Scope.WINDOWS, Scope.BINDINGS, Scope.PAUSE}),
-    Role.OFFICE: frozenset({Scope.WINDOWS, Scope.BINDINGS, Scope.PAUSE, Scope.REBIND}),
+    Role.OFFICE: frozenset({Scope.WINDOWS, Scope.BINDINGS, Scope.PAUSE, Scope.REBIND, Scope.RULE}),
     Role.IT: frozenset(
         {
             Scope.WINDOWS,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hub.rules.afterwards import Added
 from hub.rules.days import DAY_MS
 from protocol.messages import Part
 
@@ -21,14 +22,17 @@ STRIDE_MS = 31 * DAY_MS
 BACK_MS = 3_600_000
 """How far it may have gone back."""
 
+_ADDED = b'{"text":"'
+
 
 class Retention(Part, frozen=True, kw_only=True):
     """For how many days each class is kept; 0: for good.
 
     `citizens_days` after the city has accepted the last record of a case: name, certificate,
-    mobile of applicant and agent. `comments_days` after the city has accepted a rating: what the
-    citizen wrote. `evidence_days` after it came: what was refused. In one run at most `per_run`
-    of each class are erased, so that a fault shows before it has done all its harm.
+    mobile of applicant and agent. `comments_days` after the city has accepted a rating, or what
+    was added to it: what the citizen wrote. `evidence_days` after it came: what was refused. In
+    one run at most `per_run` of each class are erased, so that a fault shows before it has done
+    all its harm.
     """
 
     citizens_days: Days = 0
@@ -66,6 +70,9 @@ def payload_of(body: bytes) -> dict[str, Any] | None:
 
 def words_of(body: bytes) -> str:
     """Return what the citizen has written in an entry's body, or nothing."""
+    added = _added(body)
+    if added:
+        return added
     said = payload_of(body)
     comment = None if said is None else said.get("comment")
     return comment if isinstance(comment, str) else ""
@@ -74,8 +81,11 @@ def words_of(body: bytes) -> str:
 def own_part(body: bytes) -> bytes:
     """Return what no other body shares: the end, with the signature, and the words themselves.
 
-    Of the base64 text of the payload that is the part in which the words lie.
+    Of the base64 text of the payload that is the part in which the words lie. What was added
+    later is nothing but words.
     """
+    if _added(body):
+        return body[len(_ADDED) :] if len(body) > 2 * len(_ADDED) + 16 else body
     end = body[-96:]
     words = words_of(body)
     jws = body
@@ -89,6 +99,15 @@ def own_part(body: bytes) -> bytes:
     if at < 0:
         return end
     return end + text[-(-at * 4 // 3) : (at + len(spoken)) * 4 // 3]
+
+
+def _added(body: bytes) -> str:
+    if not body.startswith(_ADDED):
+        return ""
+    try:
+        return msgspec.json.decode(body, type=Added).text
+    except (msgspec.MsgspecError, ValueError):
+        return ""
 
 
 def _decoded(text: bytes) -> bytes:

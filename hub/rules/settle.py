@@ -34,21 +34,28 @@ class Verdict(StrEnum):
 TAKEN = frozenset({Verdict.COUNTS, Verdict.KNOWN, Verdict.REPEATED})
 """What the device may forget, for it is kept here."""
 
+CLOSING = (Verdict.LATE, Verdict.UNKNOWN_REASON, Verdict.SHOWN_OTHERWISE)
+"""Refusals over which the hub itself closes the invitation."""
 
 Ends = Literal["rated", "expired", "withdrawn"]
 
 
 class Ruling(Struct, frozen=True):
-    """The verdict, and how the invitation ends by it (None: it stays as it is)."""
+    """The verdict, and how the invitation ends by it (None: it stays as it is).
+
+    `news`: whether it was not given before, on the very same bytes.
+    """
 
     verdict: Verdict
     ends: Ends | None = None
+    news: bool = True
 
 
 class Standing(Struct, frozen=True):
     """What the hub knows of the invitation that the outcome names, and that it issued.
 
-    `held`: these very bytes stand in the ledger, so that they are no news.
+    `held`: these very bytes stand in the ledger, so that they are no news; `refused`: they stand
+    there in the entry by which the hub closed the invitation over them, for this cause.
     """
 
     device: str
@@ -56,12 +63,14 @@ class Standing(Struct, frozen=True):
     outcome_id: str | None
     case_rated: bool
     held: bool = False
+    refused: Verdict | None = None
 
 
 def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: PLR0911 - a list of rules
     """Judge an outcome whose signature has been verified.
 
-    What counted is known when the same bytes come again; all else for it is refused.
+    What counted is known when the same bytes come again, and what was refused is refused for the
+    same cause; all else for it is refused.
 
     What was answered to another wording than the hub's never counts: somebody on the way has
     altered it, and the citizen meant something else. An outcome that does not say what was
@@ -73,6 +82,8 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
     """
     if standing is None or standing.device != outcome.device:
         return Ruling(Verdict.FOREIGN)
+    if standing.refused is not None:
+        return Ruling(standing.refused, news=False)
     if standing.outcome_id is not None:
         return Ruling(Verdict.KNOWN if standing.held else Verdict.CLOSED)
     if outcome.asked is not None and outcome.asked != standing.invitation:

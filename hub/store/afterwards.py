@@ -17,6 +17,36 @@ def ruled(db: Database, position: int | None) -> Ruled | None:
     return None if row is None or not row[0] else _ruled.decode(row[0])
 
 
+def ruling_settled(db: Database, serial: str, service_number: int) -> bool:
+    """Whether a service's rating has been ruled on, and the ruling is off its way to the city.
+
+    It is there, or there was nobody to be told; then the rating never goes as a valid one again.
+    """
+    row = db.conn.execute(
+        """
+        SELECT 1 FROM deliveries AS d LEFT JOIN repeats AS r ON r.delivery = d.id
+        JOIN ledger AS l ON l.position = d.position AND l.kind = 'ruled'
+        WHERE d.serial = ? AND d.service_number = ? AND d.kind = 'ruling'
+            AND (d.state = 'accepted' OR r.task <> 'first')
+        """,
+        (serial, service_number),
+    ).fetchone()
+    return row is not None
+
+
+def is_ruled(db: Database, serial: str, service_number: int) -> bool:
+    """Whether a service's rating has been ruled on, wherever the ruling is on its way."""
+    row = db.conn.execute(
+        """
+        SELECT 1 FROM deliveries AS d
+        JOIN ledger AS l ON l.position = d.position AND l.kind = 'ruled'
+        WHERE d.serial = ? AND d.service_number = ? AND d.kind = 'ruling'
+        """,
+        (serial, service_number),
+    ).fetchone()
+    return row is not None
+
+
 def position_added(db: Database, invitation: str) -> int | None:
     """Return where the ledger holds what a citizen wrote on an invitation, or None."""
     row = db.conn.execute(

@@ -36,12 +36,16 @@ class Cause(Struct, frozen=True, kw_only=True):
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """A record that the city has accepted; `body`: what the device signed, of a rating."""
+    """A record that the city has accepted; `body`: what the device signed, of a rating.
+
+    `ruled`: it is a rating that is not adopted after a review.
+    """
 
     serial: str
     service_number: int
     kind: Kind
     body: bytes
+    ruled: bool = False
 
 
 _WAITS = """
@@ -84,6 +88,8 @@ def of_day(db: Database, start: int, end: int) -> list[int]:
     """Return the deliveries of a time (ms since 1970, `end` excluded), in order.
 
     With the service record of each rating among them: without it the city may refuse the rating.
+    With the ruling on each, too, whenever it was made: a rating that goes once more must not
+    count again.
     """
     rows = db.execute(
         """
@@ -92,6 +98,10 @@ def of_day(db: Database, start: int, end: int) -> list[int]:
         SELECT s.id FROM deliveries AS d JOIN deliveries AS s
             ON s.serial = d.serial AND s.service_number = d.service_number AND s.kind = 'service'
         WHERE d.kind <> 'service' AND d.queued_at >= :start AND d.queued_at < :end
+        UNION
+        SELECT f.id FROM deliveries AS d JOIN deliveries AS f
+            ON f.serial = d.serial AND f.service_number = d.service_number AND f.kind = 'ruling'
+        WHERE d.kind = 'rating' AND d.queued_at >= :start AND d.queued_at < :end
         ORDER BY 1
         """,
         {"start": start, "end": end},
@@ -143,7 +153,11 @@ def held(db: Database, start: int, end: int) -> Iterator[Held]:
     """Yield what the city has accepted of the records of a time, in order."""
     rows = db.conn.execute(
         """
-        SELECT d.serial, d.service_number, d.kind, coalesce(l.body, x'')
+        SELECT d.serial, d.service_number, d.kind, coalesce(l.body, x''),
+            d.kind = 'rating' AND EXISTS (
+                SELECT 1 FROM deliveries AS f
+                WHERE f.serial = d.serial AND f.service_number = d.service_number
+                    AND f.kind = 'ruling' AND f.state = 'accepted')
         FROM deliveries AS d LEFT JOIN ledger AS l ON l.position = d.position
         LEFT JOIN repeats AS r ON r.delivery = d.id
         WHERE (d.state = 'accepted' OR r.task <> 'first')
@@ -152,5 +166,7 @@ def held(db: Database, start: int, end: int) -> Iterator[Held]:
         """,
         (start, end),
     )
-    for serial, number, kind, body in rows:
-        yield Held(serial=serial, service_number=number, kind=kind, body=bytes(body))
+    for serial, number, kind, body, ruled in rows:
+        yield Held(
+            serial=serial, service_number=number, kind=kind, body=bytes(body), ruled=bool(ruled)
+        )

@@ -100,11 +100,20 @@ def hindrance(db: Database, serial: str, service_number: int) -> Hindrance | Non
 
 
 def words_of_case(db: Database, serial: str, service_number: int) -> list[tuple[int, bytes]]:
-    """Return the entries of a case's ratings that hold a citizen's words: position and body."""
+    """Return the entries of a case that hold a citizen's words: position and body.
+
+    Its ratings, and what was added to them.
+    """
     rows = db.conn.execute(
-        "SELECT l.position, l.body FROM invitations AS i JOIN ledger AS l"
-        " ON l.outcome = i.outcome_id AND l.invitation = i.id"
-        " WHERE i.serial = ? AND i.service_number = ? AND l.body <> x''",
+        """
+        SELECT l.position, l.body FROM invitations AS i JOIN ledger AS l
+            ON l.outcome = i.outcome_id AND l.invitation = i.id
+        WHERE i.serial = ?1 AND i.service_number = ?2 AND l.body <> x''
+        UNION ALL
+        SELECT l.position, l.body FROM invitations AS i JOIN ledger AS l
+            ON l.invitation = i.id AND l.kind IN ('ruled', 'added') AND l.kind = 'added'
+        WHERE i.serial = ?1 AND i.service_number = ?2 AND l.body <> x''
+        """,
         (serial, service_number),
     )
     return [(int(p), bytes(body)) for p, body in rows.fetchall() if words_of(bytes(body))]
@@ -135,6 +144,30 @@ def refused_words_due(
         "SELECT position, position, body, recorded_at <= ? AND substr(body, 1, 1) = x'7b'"
         " FROM ledger WHERE kind IN ('expired', 'withdrawn') AND position > ?"
         " ORDER BY position LIMIT ?",
+        (before, after, limit),
+    )
+    return _with_words(rows, limit, most)
+
+
+def added_words_due(
+    db: Database, before: int, after: int, limit: int, most: int
+) -> tuple[list[tuple[int, bytes]], int]:
+    """Look at `limit` entries behind `after`, for words that were added to a rating.
+
+    Those that the city has had since `before`, or that are as old and are not for the city.
+    """
+    rows = db.conn.execute(
+        """
+        SELECT l.position, l.position, l.body, CASE
+            WHEN d.id IS NOT NULL THEN d.state = 'accepted' AND d.settled_at <= ?1
+            ELSE i.outcome IS NOT NULL AND l.recorded_at <= ?1 END
+        FROM ledger AS l INDEXED BY ledger_afterwards
+        JOIN invitations AS i ON i.id = l.invitation
+        LEFT JOIN deliveries AS d ON d.serial = i.serial AND d.service_number = i.service_number
+            AND d.kind = 'addition' AND d.position = l.position
+        WHERE l.kind IN ('ruled', 'added') AND l.kind = 'added' AND l.position > ?2
+        ORDER BY l.position LIMIT ?3
+        """,
         (before, after, limit),
     )
     return _with_words(rows, limit, most)

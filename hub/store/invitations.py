@@ -176,7 +176,9 @@ def slot(db: Database, device: str, now: int) -> Slot:
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """How many were invited, and how they ended, by the ledger; `open` by the invitations.
 
-    `agrees`: the invitations say the same of their outcomes as the ledger.
+    Of the `rated`, `ruled` are not adopted after a review (复核认定, 按未评计) and `repeated` are
+    not the first of their service (一次一评): neither is a valid rating. `agrees`: the invitations
+    say the same of their outcomes as the ledger.
     """
 
     invited: int = 0
@@ -184,7 +186,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     withdrawn: int = 0
     open: int = 0
+    ruled: int = 0
+    repeated: int = 0
     agrees: bool = True
+
+    @property
+    def valid(self) -> int:
+        """How many ratings count: what a rate is reckoned from."""
+        return self.rated - self.ruled - self.repeated
 
     @property
     def balanced(self) -> bool:
@@ -214,6 +223,45 @@ def account(db: Database, device: str | None = None) -> Account:
     return Account(
         invited=entered.get("invited", 0),
         open=derived.get("open", 0),
+        ruled=_ruled(db, device),
+        repeated=_repeated(db, device),
         agrees=all(derived.get(kind, 0) == count for kind, count in ended.items()),
         **ended,
     )
+
+
+def _ruled(db: Database, device: str | None) -> int:
+    """Count the ratings (of a device) on which the ledger holds a ruling."""
+    row = db.conn.execute(
+        """
+        SELECT count(DISTINCT l.invitation) FROM ledger AS l
+        JOIN invitations AS i ON i.id = l.invitation AND i.outcome = 'rated'
+        WHERE l.kind IN ('ruled', 'added') AND l.kind = 'ruled'
+            AND (?1 IS NULL OR i.device = ?1)
+        """,
+        (device,),
+    ).fetchone()
+    return int(row[0])
+
+
+def _repeated(db: Database, device: str | None) -> int:
+    """Count the ratings (of a device) whose service had one in the ledger before them."""
+    row = db.conn.execute(
+        """
+        WITH twice AS (
+            SELECT serial, service_number FROM invitations WHERE outcome = 'rated'
+            GROUP BY serial, service_number HAVING count(*) > 1
+        ), entered AS (
+            SELECT i.device AS device, row_number() OVER (
+                PARTITION BY i.serial, i.service_number ORDER BY l.position) AS turn
+            FROM twice CROSS JOIN invitations AS i
+                ON i.serial = twice.serial AND i.service_number = twice.service_number
+            JOIN ledger AS l
+                ON l.outcome = i.outcome_id AND l.invitation = i.id AND l.kind = 'rated'
+            WHERE i.outcome = 'rated'
+        )
+        SELECT count(*) FROM entered WHERE turn > 1 AND (?1 IS NULL OR device = ?1)
+        """,
+        (device,),
+    ).fetchone()
+    return int(row[0])

@@ -21,6 +21,7 @@ Kind = Literal[
     "erased",
     "ruled",
     "added",
+    "key",
 ]
 
 
@@ -169,3 +170,21 @@ def missing(db: Database) -> dict[str, int]:
         """
     )
     return {str(device): int(gap) for device, gap in rows}
+
+
+OUTBOX = 200_000
+"""How many outcomes a kiosk holds back at most: more numbers in a row are not on their way."""
+
+
+def jumps(db: Database, device: str) -> list[tuple[int, int]]:
+    """Return the numbers of a device between which more are missing than it can hold back."""
+    rows = db.conn.execute(
+        """
+        SELECT before, seq FROM (
+            SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before
+            FROM ledger WHERE device = ? AND seq IS NOT NULL
+        ) WHERE seq - before - 1 > ? ORDER BY seq
+        """,
+        (device, OUTBOX),
+    )
+    return [(int(before), int(after)) for before, after in rows.fetchall()]

@@ -8,14 +8,20 @@ from sqlite_utils import Database
 log = logging.getLogger(__name__)
 
 EVIDENCE_PER_CAUSE = 500
+"""Of each device; of all that nobody knows together, or their names would multiply it."""
 BODY_LIMIT = 4096
 STRANGERS = 500
 OTHERS = "*"
 """Stands for all unknown devices after the first `STRANGERS`; no topic can hold this name."""
 
 
-def note(db: Database, device: str, cause: str, body: bytes, now: int) -> int:
-    """Count a refusal, keep the bytes (the same once, long ones cut); return the count."""
+def note(
+    db: Database, device: str, cause: str, body: bytes, now: int, *, stranger: bool = False
+) -> int:
+    """Count a refusal, keep the bytes (the same once, long ones cut); return the count.
+
+    `stranger`: the device is unknown, and its name what somebody may have made up.
+    """
     body = body[:BODY_LIMIT]
     times = db.conn.execute(
         """
@@ -26,7 +32,8 @@ def note(db: Database, device: str, cause: str, body: bytes, now: int) -> int:
         (device, cause, now, now),
     ).fetchone()[0]
     kept = db.conn.execute(
-        "SELECT count(*) FROM evidence WHERE device = ? AND cause = ?", (device, cause)
+        "SELECT count(*) FROM evidence WHERE cause = ?1 AND (?2 IS NULL OR device = ?2)",
+        (cause, None if stranger else device),
     ).fetchone()[0]
     if kept < EVIDENCE_PER_CAUSE:
         added = db.conn.execute(
@@ -37,11 +44,12 @@ def note(db: Database, device: str, cause: str, body: bytes, now: int) -> int:
             (hashlib.sha256(body).digest(), device, cause, now, body),
         ).rowcount
         if kept + added == EVIDENCE_PER_CAUSE:
-            log.warning("evidence=full device=%s cause=%s note=only-counted-now", device, cause)
+            whose = "unknown" if stranger else device
+            log.warning("evidence=full device=%s cause=%s note=only-counted-now", whose, cause)
     return int(times)
 
 
-def stranger(db: Database, device: str) -> str:
+def name_of_stranger(db: Database, device: str) -> str:
     """Return the name to count an unknown device under: inventing names must not fill the disk."""
     found = db.conn.execute(
         "SELECT count(*), total(device = ?) FROM (SELECT DISTINCT device FROM refusals)", (device,)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from sqlite_utils import Database
 
-from hub.store import citizens
+from hub.store import citizens, documents
 from hub.store.vault import HEADER, SEALED, Vault, VaultError, header
 
 # ruff: noqa: S608 - made of the names of columns
@@ -17,13 +17,13 @@ _OTHERWISE = " OR ".join(f"{front} <> ?1" for front in _FRONTS.values())
 
 
 def left(db: Database, vault: Vault) -> int:
-    """Return how many cases are sealed by another key than the one that seals now."""
+    """Return how many cases and documents another key has sealed than the one that seals now."""
     first = db.conn.execute("SELECT count(*) FROM cases WHERE sealed <> x''").fetchone()[0]
     rows = db.conn.execute(
         f"SELECT count(*) FROM citizens WHERE {_HELD} AND ({_OTHERWISE})",
         (header(vault.ring.current),),
     ).fetchone()[0]
-    return int(first) + int(rows)
+    return int(first) + int(rows) + documents.left(db, vault)
 
 
 def step(
@@ -56,7 +56,7 @@ def step(
 
 def in_use(db: Database) -> Counter[int]:
     """Return by which keys values are sealed, and how many each has sealed."""
-    found: Counter[int] = Counter()
+    found = documents.keys_in_use(db)
     for front in _FRONTS.values():
         for beginning, count in db.conn.execute(
             f"SELECT {front}, count(*) FROM citizens WHERE {_HELD} GROUP BY 1"

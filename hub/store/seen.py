@@ -12,7 +12,13 @@ _TABLES = (
         closed_by INTEGER
     ) WITHOUT ROWID
     """,
-    "CREATE TABLE ratings (position INTEGER PRIMARY KEY, delivered_by INTEGER)",
+    """
+    CREATE TABLE ratings (
+        position INTEGER PRIMARY KEY, invitation TEXT, delivered_by INTEGER, ruled_by INTEGER
+    )
+    """,
+    "CREATE INDEX ratings_ruled ON ratings (ruled_by) WHERE ruled_by IS NOT NULL",
+    "CREATE TABLE added (invitation TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
     "CREATE TABLE erased (position INTEGER PRIMARY KEY, told_by INTEGER)",
     """
     CREATE TABLE numbers (device TEXT, seq INTEGER, position INTEGER, PRIMARY KEY (device, seq))
@@ -79,9 +85,33 @@ class Seen:
         self._db.execute("INSERT INTO numbers VALUES (?, ?, ?)", (device, seq, position))
         return None
 
-    def rated(self, position: int) -> None:
-        """Note where a rating stands."""
-        self._db.execute("INSERT OR IGNORE INTO ratings VALUES (?, NULL)", (position,))
+    def rated(self, position: int, name: str) -> None:
+        """Note where a rating stands, and which invitation it answers."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO ratings VALUES (?, ?, NULL, NULL)", (position, name)
+        )
+
+    def rated_by(self, position: int) -> str | None:
+        """Return the invitation that the rating at a position answers; None: there is none."""
+        row = self._db.execute(
+            "SELECT invitation FROM ratings WHERE position = ?", (position,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def ruled(self, position: int, by: int) -> int | None:
+        """Note a ruling on the rating at a position; return the one before it, if there is one."""
+        row = self._db.execute(
+            "SELECT ruled_by FROM ratings WHERE position = ?", (position,)
+        ).fetchone()
+        if row[0] is not None:
+            return int(row[0])
+        self._db.execute("UPDATE ratings SET ruled_by = ? WHERE position = ?", (by, position))
+        return None
+
+    def is_ruling(self, position: int) -> bool:
+        """Whether a ruling that was noted stands at a position."""
+        row = self._db.execute("SELECT 1 FROM ratings WHERE ruled_by = ?", (position,))
+        return row.fetchone() is not None
 
     def delivered(self, position: int, by: int) -> tuple[bool, int | None]:
         """Note that a rating reached the city; return if it is one, and what said so before."""
@@ -92,6 +122,15 @@ class Seen:
             return False, None
         self._db.execute("UPDATE ratings SET delivered_by = ? WHERE position = ?", (by, position))
         return True, row[0]
+
+    def added(self, name: str, position: int) -> int | None:
+        """Note words on an invitation; return the position where there are some before."""
+        row = self._db.execute("SELECT position FROM added WHERE invitation = ?", (name,))
+        found = row.fetchone()
+        if found is not None:
+            return int(found[0])
+        self._db.execute("INSERT INTO added VALUES (?, ?)", (name, position))
+        return None
 
     def erased(self, position: int, told_by: int | None) -> None:
         """Note that a body is missing (None), or the entry that says why."""

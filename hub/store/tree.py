@@ -3,6 +3,7 @@
 What is kept only saves work: every hash follows from the entries, and `verify` reckons them all.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -14,6 +15,8 @@ from hub.store import ledger
 
 WIDTH = 256
 HASH = 32
+REMEMBERED = 10_000
+"""So many hashes are kept in memory, of 32 bytes each."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,32 @@ class Nodes:
 
     def _tile(self, level: int, index: int) -> bytes | None:
         return tile(self._db, level, index)
+
+
+class Remembered:
+    """The hashes over whole tiles, kept from one question to the next: they never change.
+
+    With it a proof costs the same however long the ledger is. For any thread.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], bytes] = {}
+
+    def nodes(self, db: Database) -> Callable[[int, int], bytes]:
+        """Return the hashes over subtrees as `Nodes` does."""
+        read, known = Nodes(db), self._known
+
+        def node(level: int, index: int) -> bytes:
+            if level < WIDTH.bit_length() - 1:
+                return read(level, index)
+            found = known.get((level, index))
+            if found is None:
+                if len(known) >= REMEMBERED:
+                    known.clear()
+                found = known[level, index] = read(level, index)
+            return found
+
+        return node
 
 
 def tile(db: Database, level: int, index: int) -> bytes | None:

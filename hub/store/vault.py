@@ -7,7 +7,6 @@ tag (16 more than what was sealed). The first three bytes and the place are auth
 import hashlib
 import hmac
 import os
-import time
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher as Construction
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hub.clock import epoch_ms
 from hub.store import keyring
 from hub.store.keyring import Cipher, Ring, RingKey, VaultError
 
@@ -134,7 +134,7 @@ def load_or_create(
     that of a key made here. Raises `VaultError`.
     """
     if not path.exists() and not needed:
-        made_at = time.time_ns() // 1_000_000 if now is None else now
+        made_at = epoch_ms() if now is None else now
         try:
             keyring.write(path, keyring.fresh(cipher, made_at))
         except OSError as error:

@@ -4,8 +4,10 @@ A job is a function of the database. Its future is resolved only after the commi
 it is on disk; a job that raises is rolled back alone, a commit that fails fails all its jobs.
 """
 
+import asyncio
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -49,6 +51,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._entrance = threading.Lock()
         self._stopping = False
+        self._written = 0
+        self.trouble = ""
+        """Why the disk took nothing the last time, in SQLite's words; empty since it does again."""
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Set what is called after each group; to be set before `start`."""
@@ -84,6 +89,29 @@ class Writer:
             except queue.Full:
                 raise Busy from None
         return future
+
+    async def run(self, job: Job[T]) -> T:
+        """Run a job and wait for its commit; raises what `submit` does, and what the job does.
+
+        A job that has begun goes on though the caller is cancelled; one that has not is dropped.
+        """
+        return await asyncio.wrap_future(self.submit(job))
+
+    async def change(
+        self, job: Callable[[Database, set[str]], T], tell: Callable[[set[str]], None]
+    ) -> T:
+        """Run a job that gathers in the set it is given whom its change concerns.
+
+        `tell` is called with them in the writer's thread, after the commit that holds the
+        change and only then, also where the caller was cancelled meanwhile.
+        """
+        concerned: set[str] = set()
+
+        def then(done: "Future[T]") -> None:
+            if not done.cancelled() and done.exception() is None:
+                tell(concerned)
+
+        return await asyncio.wrap_future(self.submit(lambda db: job(db, concerned), then))
 
     def call(self, job: Job[T], timeout: float = 30.0) -> T:
         """Run a job and wait until it is committed (never from the writer's own thread)."""
@@ -140,6 +168,7 @@ class Writer:
                 raise
         except Exception as failure:  # noqa: BLE001 - the commit failed: nobody gets a success
             done = [(future, None, failure) for _, future in group]
+        self._note([problem for _, _, problem in done])
         for future, result, problem in done:
             if problem is None:
                 future.set_result(result)
@@ -149,3 +178,15 @@ class Writer:
             self._on_commit()
         except Exception:  # without this thread nothing would ever be committed again
             log.exception("on-commit=failed")
+
+    def _note(self, problems: list[BaseException | None]) -> None:
+        """Remember that the disk takes nothing, until something is written again."""
+        broken = next((each for each in problems if isinstance(each, sqlite3.Error)), None)
+        if broken is not None and not isinstance(broken, sqlite3.IntegrityError):
+            if not self.trouble:
+                log.error("database=cannot-write error=%s", broken)
+            self.trouble = str(broken)
+        elif self._db.conn.total_changes > self._written and self.trouble:
+            log.warning("database=writes-again")
+            self.trouble = ""
+        self._written = self._db.conn.total_changes

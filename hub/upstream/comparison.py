@@ -3,13 +3,29 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 Key = tuple[str, str, str]
 """projectNo, serviceNumber, assessNumber (empty for a service record)."""
+
+
+VALID: Mapping[str, bool] = {"1": True, "0": False}
+"""What EffectivEvalua says, where the city has no words of its own for it."""
+
+
+class Listed(NamedTuple):
+    """A record: its key, its level (1 to 5; empty for a service record or where it is not said).
+
+    `valid`: whether a rating counts, or is not adopted after a review; None where it is not said.
+    """
+
+    key: Key
+    level: str = ""
+    valid: bool | None = None
 
 
 class ListFault(Exception):
@@ -23,15 +39,22 @@ class Compared(Struct, frozen=True, kw_only=True):
     they_lack: list[Key]
     we_lack: list[Key]
     levels: list[tuple[Key, str, str]]  # key, our level, theirs
+    validity: list[tuple[Key, bool]]  # key, whether it counts with us; not so with them
     twice: list[Key]
 
 
-def read(data: bytes, names: dict[str, str], levels: dict[str, str]) -> list[tuple[Key, str]]:
-    """Return the keys of a list with their levels (1 to 5; empty for service records).
+def read(
+    data: bytes,
+    names: dict[str, str],
+    levels: dict[str, str],
+    valid: Mapping[str, bool] = VALID,
+) -> list[Listed]:
+    """Return the records of a list.
 
     CSV with a first line of names, or one JSON object per line; UTF-8 or GB 18030. `names`
-    gives the city's name for a field of ours, `levels` our level for the city's word. A line
-    with an assessNumber or a satisfaction is a rating. Raises `ListFault`.
+    gives the city's name for a field of ours, `levels` our level for the city's word, `valid`
+    what its word for EffectivEvalua means. A line with an assessNumber or a satisfaction is a
+    rating. Raises `ListFault`.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -41,35 +64,44 @@ def read(data: bytes, names: dict[str, str], levels: dict[str, str]) -> list[tup
         except UnicodeDecodeError:
             raise ListFault("清单既不是 UTF-8 也不是 GB18030 编码") from None
     lines = _jsonl(text) if text.lstrip().startswith("{") else _csv(text)
-    return [_entry(number, line, names, levels) for number, line in lines]
+    return [_entry(number, line, names, levels, valid) for number, line in lines]
 
 
-def compare(ours: Iterable[tuple[Key, str]], theirs: Iterable[tuple[Key, str]]) -> Compared:
-    """Return what differs; where the city says no level, none is compared."""
-    listed: dict[Key, str] = {}
+def compare(ours: Iterable[Listed], theirs: Iterable[Listed]) -> Compared:
+    """Return what differs; where one side says no level, or not whether it counts, none does."""
+    listed: dict[Key, Listed] = {}
     times: Counter[Key] = Counter()
-    for key, level in theirs:
-        listed[key] = level
-        times[key] += 1
-    they_lack, levels, known = [], [], set()
-    for key, level in ours:
+    for each in theirs:
+        listed[each.key] = each
+        times[each.key] += 1
+    they_lack, levels, validity, known = [], [], [], set()
+    for key, level, valid in ours:
         known.add(key)
         if key not in listed:
             they_lack.append(key)
-        elif listed[key] and level and listed[key] != level:
-            levels.append((key, level, listed[key]))
+            continue
+        other = listed[key]
+        if other.level and level and other.level != level:
+            levels.append((key, level, other.level))
+        if valid is not None and other.valid is not None and other.valid != valid:
+            validity.append((key, valid))
     return Compared(
         both=len(known) - len(they_lack),
         they_lack=they_lack,
         we_lack=[key for key in listed if key not in known],
         levels=levels,
+        validity=validity,
         twice=[key for key, number in times.items() if number > 1],
     )
 
 
 def _entry(
-    number: int, line: dict[str, str], names: dict[str, str], levels: dict[str, str]
-) -> tuple[Key, str]:
+    number: int,
+    line: dict[str, str],
+    names: dict[str, str],
+    levels: dict[str, str],
+    valid: Mapping[str, bool],
+) -> Listed:
     def said(field: str) -> str:
         return line.get(names.get(field, field), "").strip() or line.get(field, "").strip()
 
@@ -80,7 +112,11 @@ def _entry(
     if level and level not in levels:
         raise ListFault(f"清单第 {number} 行：不认识的评价等级“{level}”")
     rating = bool(level or assess)
-    return (serial, service, (assess or "1") if rating else ""), levels.get(level, "")
+    return Listed(
+        (serial, service, (assess or "1") if rating else ""),
+        levels.get(level, ""),
+        valid.get(said("EffectivEvalua")) if rating else None,
+    )
 
 
 def _csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from sqlite_utils import Database
 
-from hub.store import deliveries
+from hub.store import afterwards, deliveries
 from hub.store.deliveries import Delivery, Parcel
 from hub.store.vault import Vault
 from hub.upstream.dialects import Dialect
@@ -65,11 +65,24 @@ class Contents:
         if delivery.kind != "service" and delivery.service_state != "accepted":
             return Unsendable(deliveries.with_its_service(""))
         if delivery.kind in deliveries.AFTERWARDS and delivery.rating_state != "accepted":
-            return Left("" if delivery.kind == "ruling" else NO_RATING)
+            # What is set aside goes again with its rating, once that is mended.
+            return Left("") if delivery.kind == "ruling" else Unsendable(NO_RATING)
         parcel = deliveries.load(db, self._vault, delivery)
         if parcel is None:
-            return Unsendable(NOT_FOUND) if delivery.task == "first" else Left(ERASED)
-        return self._record(delivery, parcel)
+            late = delivery.task != "first" or (
+                delivery.kind == "ruling" and afterwards.ruled(db, delivery.position) is not None
+            )
+            return Left(ERASED) if late else Unsendable(NOT_FOUND)
+        record = self._record(delivery, parcel)
+        if isinstance(record, Unsendable | Left) or delivery.kind not in ("rating", "addition"):
+            return record
+        of = delivery.serial, delivery.service_number
+        # A rating that was set aside when it was ruled on, and mended since, or that is asked
+        # for once more; the words that were added to it say the level again, and go with it.
+        void = (delivery.kind == "rating" and afterwards.ruling_settled(db, *of)) or (
+            delivery.kind == "addition" and afterwards.is_ruled(db, *of)
+        )
+        return ruling_record(record) if void and self._dialect.rulings != "none" else record
 
     def _record(self, delivery: Delivery, parcel: Parcel) -> Record | Unsendable | Left:
         if delivery.kind == "service":

@@ -13,24 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from sqlite_utils import Database
 
-from hub.store import deliveries, exchanges
+from hub.store import answers, deliveries, exchanges
 from hub.store.database import connect
 from hub.store.deliveries import Delivery
-from hub.store.vault import Vault, VaultError
+from hub.store.vault import Vault
 from hub.store.writer import Busy, Job, Stopped, Writer
-from hub.upstream.contents import NOT_TOLD, Contents, Left, Unsendable
-from hub.upstream.dialects import (
-    AlreadyExists,
-    Answer,
-    Dialect,
-    Exchange,
-    Refused,
-    Unavailable,
-)
-from hub.upstream.records import without_citizen
+from hub.upstream.attempt import Attempt, Attempts, Outcome
+from hub.upstream.contents import Contents, Left, Unsendable
+from hub.upstream.dialects import AlreadyExists, Dialect, Refused, Unavailable
 from protocol.messages import Rated
 
 Event = Literal["accepted", "exists", "set_aside", "retry", "left"]
@@ -42,9 +34,6 @@ TRIM_EACH = 1_000
 _LONGEST_WAIT_MS = 60_000
 
 _log = logging.getLogger(__name__)
-
-
-Outcome = Answer | Unsendable | Left
 
 
 def backoff(random: randomness.Random, base_ms: int, cap_ms: int, n: int) -> int:
@@ -82,12 +71,12 @@ class Forwarder:
     ) -> None:
         self._path = path
         self._writer = writer
-        self._vault = vault
         self._dialect = dialect
         self._now = now
         self._random = random
         self._parallel = parallel
-        self._contents = Contents(vault, dialect, verify=verify, data_source=data_source)
+        contents = Contents(vault, dialect, verify=verify, data_source=data_source)
+        self._attempts = Attempts(contents, vault, dialect, now=now)
         self._base_ms = base_ms
         self._cap_ms = cap_ms
         self._on_event = on_event
@@ -176,11 +165,11 @@ class Forwarder:
         return _LONGEST_WAIT_MS if at is None or not room else at - now
 
     async def _deliver(self, db: Database, delivery: Delivery, *, probing: bool) -> None:
-        lines: list[exchanges.Line] = []
         try:
-            answer, digest = await self._attempt(db, delivery, lines)
+            attempt = await self._attempts.make(db, delivery)
+            answer = attempt.outcome
             try:
-                event = await self._note(delivery, answer, digest, lines)
+                event = await self._note(delivery, attempt)
             except Stopped:
                 return  # sent again after the next start; the city will know it
             except Exception as error:  # noqa: BLE001 - the commit failed: nothing is noted
@@ -194,74 +183,16 @@ class Forwarder:
             del self._under_way[delivery.serial]
             self._wake.set()
 
-    async def _attempt(
-        self, db: Database, delivery: Delivery, lines: list[exchanges.Line]
-    ) -> tuple[Outcome, bytes]:
-        """Return what became of a record, and by what its content is known."""
-        digest = b""
-        try:
-            record = self._contents.of(db, delivery)
-            if isinstance(record, Unsendable | Left):
-                return record, digest
-            kind: Literal["service", "rating", "update", "ruling", "addition"] = delivery.kind
-            if delivery.kind == "service":
-                digest = self._vault.digest("service record", msgspec.json.encode(record).decode())
-                how = self._how(delivery, digest)
-                if isinstance(how, Left):
-                    return how, digest
-                kind = how
-            answer = await self._dialect.send(
-                kind, record, keep=lambda each: lines.append(self._line(delivery, each))
-            )
-        except VaultError as error:
-            return Unavailable(str(error)), digest
-        except Exception as error:  # noqa: BLE001 - one record must not stop the others
-            return Unavailable(f"程序错误（{type(error).__name__}）"), digest
-        if isinstance(answer, Refused):
-            return Refused(without_citizen(answer.reason, record)), digest
-        return answer, digest
-
-    def _how(self, delivery: Delivery, digest: bytes) -> Literal["service", "update"] | Left:
-        """Say how a service record goes whose case the city may have in another version."""
-        if delivery.task == "first":
-            return "service"
-        if delivery.sent == digest:
-            return "service" if delivery.task == "again" else Left("")
-        if delivery.task == "again" and not delivery.sent:
-            return "service"
-        return Left(NOT_TOLD) if self._dialect.updates == "none" else "update"
-
-    def _line(self, delivery: Delivery, each: Exchange) -> exchanges.Line:
-        now = self._now()
-        # An answer by whoever stands before the city says nothing of the city's clock.
-        told = each.date is not None and each.verdict != "unavailable"
-        return exchanges.Line(
-            at=now,
-            serial=delivery.serial,
-            service_number=delivery.service_number,
-            purpose=each.purpose,
-            address=each.address,
-            sent=each.sent,
-            status=each.status,
-            received=each.received,
-            took_ms=each.took_ms,
-            skew_ms=each.date - (now - each.took_ms // 2) if told and each.date else None,
-            verdict=each.verdict,
-            reason=each.reason,
-        )
-
-    async def _note(
-        self, delivery: Delivery, answer: Outcome, digest: bytes, lines: list[exchanges.Line]
-    ) -> Event:
+    async def _note(self, delivery: Delivery, attempt: Attempt) -> Event:
         """Commit what became of a record, with what was said; then it is on disk."""
-        job, event = self._job(delivery, answer, digest)
+        job, event = self._job(delivery, attempt.outcome, attempt.digest)
 
         def outcome_and_journal(db: Database) -> None:
             job(db)
-            exchanges.note(db, lines)
+            exchanges.note(db, attempt.lines)
 
         await self._commit(outcome_and_journal)
-        self._untrimmed += len(lines)
+        self._untrimmed += len(attempt.lines)
         if event == "set_aside":
             # Without the reason: the city's words are kept in the store, not in logs.
             _log.warning("delivery=set_aside id=%d kind=%s", delivery.id, delivery.kind)
@@ -273,19 +204,17 @@ class Forwarder:
             at = now + backoff(self._random, self._base_ms, self._cap_ms, delivery.attempts)
             reason = answer.reason
             _log.debug("delivery=retry id=%d kind=%s", each, delivery.kind)
-            return lambda db: deliveries.retry(db, each, at, reason), "retry"
+            return lambda db: answers.retry(db, each, at, reason), "retry"
         if isinstance(answer, Left):
             reason = answer.reason
-            return lambda db: deliveries.left(db, each, version, reason, now), "left"
+            return lambda db: answers.left(db, each, version, reason, now), "left"
         if isinstance(answer, Refused | Unsendable):
             reason = answer.reason
-            return lambda db: deliveries.set_aside(
-                db, each, reason, now, version=version
-            ), "set_aside"
+            return lambda db: answers.set_aside(db, each, reason, now, version=version), "set_aside"
         word: Literal["accepted", "exists"] = (
             "exists" if isinstance(answer, AlreadyExists) else "accepted"
         )
-        return lambda db: deliveries.accepted(
+        return lambda db: answers.accepted(
             db, each, now, word, version=version, digest=digest
         ), word
 

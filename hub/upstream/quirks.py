@@ -227,6 +227,9 @@ def _sections(quirks: Quirks, dialect: DialectName) -> list[Fault]:
     if (quirks.ruling == "endpoint") != bool(quirks.addresses.ruling):
         say = 'ruling = "endpoint" 时须写明复核认定的路径，其他情况不写'
         faults.append(Fault("addresses.ruling", say))
+    if quirks.ruling == "again" and "EffectivEvalua" in quirks.fields.omit.rating:
+        say = 'ruling = "again" 时复核认定靠 EffectivEvalua 告知平台，不能省去'
+        faults.append(Fault("fields.omit.rating", say))
     if quirks.addresses.addition and not quirks.additions:
         faults.append(Fault("addresses.addition", "additions = false 时不写追评的路径"))
     return faults
@@ -282,6 +285,10 @@ def _codes(codes: dict[str, dict[str, str]]) -> list[Fault]:
     if levels is not None and (levels.keys() != LEVELS or len(set(levels.values())) < len(LEVELS)):
         say = "须把 1 至 5 五个等级各对应到一个不同的值：两个等级不能合为一个"
         faults.append(Fault("fields.codes.satisfaction", say))
+    valid = codes.get("EffectivEvalua")
+    if valid is not None and (valid.keys() != {"0", "1"} or len(set(valid.values())) < 2):
+        say = "须把 1（有效）和 0（不采纳）各对应到一个不同的值"
+        faults.append(Fault("fields.codes.EffectivEvalua", say))
     for field, table in codes.items():
         if "" in table.values():
             faults.append(Fault(f"fields.codes.{field}", "对应的值不能为空"))

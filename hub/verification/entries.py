@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -11,14 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from hub.rules.settle import GRACE_MS, Verdict
 from hub.store.bindings import Change
 from hub.store.deliveries import Delivered
-from hub.store.ledger import Erased, Recorded
+from hub.store.ledger import OUTBOX, Erased, Recorded
 from hub.store.seen import Seen
+from hub.verification.additions import Additions
+from hub.verification.arrivals import Arrivals
 from hub.verification.findings import Finding, What
+from hub.verification.rulings import Rulings
 from protocol import signing
 from protocol.errors import ProtocolError
 from protocol.messages import AnyOutcome, Expired, Invitation, Rated
-
-Keys = Mapping[str, Sequence[EllipticCurvePublicKey]]
 
 _ANY_TTL_MS = 600_000
 
@@ -39,11 +40,12 @@ _closing = msgspec.json.Decoder(_Closing)
 
 
 class Entries:
-    """Takes the entries in order. `keys`: of each device, all that it has or had."""
+    """Takes the entries in order; `arrivals` judges the keys by which devices have signed."""
 
-    def __init__(self, keys: Keys, seen: Seen) -> None:
-        self._keys = keys
+    def __init__(self, arrivals: Arrivals, seen: Seen) -> None:
+        self._arrivals = arrivals
         self._seen = seen
+        self._additions = Additions(seen)
         self._last = 0
         self.counts: Counter[str] = Counter()
         self.unknown_devices: set[str] = set()
@@ -53,7 +55,10 @@ class Entries:
             **dict.fromkeys(("rated", "expired", "withdrawn"), self._ended),
             "delivered": self._delivered,
             "settings": self._settings,
+            "key": arrivals.take,
             "erased": self._told,
+            "added": self._additions.take,
+            "ruled": Rulings(seen).take,
             **dict.fromkeys(("paired", "unpaired", "signed_on", "signed_off"), self._bound),
         }
         self._kinds = kinds
@@ -82,11 +87,14 @@ class Entries:
         """Yield what only the whole shows."""
         for device, first, last in self._seen.gaps():
             numbers = f"{first}" if first == last else f"{first} 至 {last}"
-            yield Finding(
-                what="gap",
-                text=f"评价器 {device} 的编号 {numbers} 没有到：可能还在评价器里，或被删去",
-                grave=False,
-            )
+            text = f"评价器 {device} 的编号 {numbers} 没有到：可能还在评价器里，或被删去"
+            if last - first >= OUTBOX:
+                text = (
+                    f"评价器 {device} 的编号异常：从 {first - 1} 跳到 {last + 1}，"
+                    "评价器存不下这么多：评价器被改动过，或条目被删去"
+                )
+            yield Finding(what="gap", text=text, grave=False)
+        yield from self._arrivals.end()
         for position in self._seen.untold():
             yield Finding(what="body", text="内容不见了，而没有删除记录说明原因", position=position)
         ended = sum(self.counts[kind] for kind in ("rated", "expired", "withdrawn"))
@@ -120,10 +128,11 @@ class Entries:
             except (msgspec.MsgspecError, ValueError):
                 yield _at(entry, "body", "内容无法读取")
                 return
-        outcome = self._opened(entry.device, signed)
-        if outcome is None:
+        outcome, key = self._opened(entry.device, signed)
+        if outcome is None or key is None:
             yield _at(entry, "signature", f"评价器 {entry.device} 的签名不对：内容被改动或伪造")
         else:
+            yield from self._arrivals.signed(entry, key)
             yield from self._fits(entry, outcome, counts=not refused)
         if entry.seq is not None:
             twin = self._seen.numbered(entry.device, entry.seq, entry.position)
@@ -133,16 +142,18 @@ class Entries:
                 )
         yield from self._closes(entry, outcome, refused=refused)
 
-    def _opened(self, device: str, jws: str) -> AnyOutcome | None:
-        known = self._keys.get(device, ())
+    def _opened(
+        self, device: str, jws: str
+    ) -> tuple[AnyOutcome, EllipticCurvePublicKey] | tuple[None, None]:
+        known = self._arrivals.of(device)
         if not known:
             self.unknown_devices.add(device)
         with suppress(UnicodeEncodeError):
             raw = jws.encode("ascii")
             for key in known:
                 with suppress(ProtocolError):
-                    return signing.verify(raw, device, key)
-        return None
+                    return signing.verify(raw, device, key), key
+        return None, None
 
     def _fits(self, entry: Recorded, outcome: AnyOutcome, *, counts: bool) -> Iterator[Finding]:
         said = (outcome.id, outcome.seq, outcome.invitation)
@@ -183,12 +194,15 @@ class Entries:
             yield _at(entry, "late", "评价超过了邀请的时限，不应计入")
         self._seen.close(entry.invitation, entry.position)
         if entry.kind == "rated":
-            self._seen.rated(entry.position)
+            self._seen.rated(entry.position, entry.invitation)
 
     def _without_body(self, entry: Recorded) -> Iterator[Finding]:
         """Check what can be of an entry whose body was erased: its place and its numbers."""
         if entry.kind == "invited":
             self._seen.invited(entry.invitation, entry.device, _ANY_TTL_MS, None, entry.position)
+            return
+        if entry.kind == "added":
+            yield from self._additions.place(entry)
             return
         if entry.kind not in ("rated", "expired", "withdrawn"):
             yield _at(entry, "body", "这一类记录的内容不会删除，却不见了")
@@ -213,6 +227,10 @@ class Entries:
             said = _delivered.decode(body)
         except (msgspec.MsgspecError, ValueError):
             yield _at(entry, "body", "报送结果的内容无法读取")
+            return
+        if said.kind == "ruling":
+            if said.of is None or not self._seen.is_ruling(said.of):
+                yield _at(entry, "delivery", f"报送的第 {said.of} 条不是复核认定")
             return
         if said.kind != "rating" or said.of is None:
             return

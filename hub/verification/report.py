@@ -1,26 +1,37 @@
 """One verification from beginning to end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 
 import msgspec
 from sqlite_utils import Database
 
+from hub.notary import origin
 from hub.rules.checkpoint import Verifier
 from hub.store import database, invitations
 from hub.store.seen import Seen
+from hub.verification import rulings
+from hub.verification.arrivals import Arrivals, Keys
 from hub.verification.entries import Entries
 from hub.verification.findings import Finding
 from hub.verification.sources import Material
 from hub.verification.tree import Tree
 
+_NONE: Keys = MappingProxyType({})
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it, beside the findings."""
+    """What came of it, beside the findings.
+
+    `rated`: how many ratings there are, `ruled`: how many of them are not adopted after a review.
+    """
 
     entries: int
     checkpoints: int
     root: bytes
     unchecked: tuple[str, ...]
+    rated: int = 0
+    ruled: int = 0
 
 
 def verify(
@@ -29,12 +40,17 @@ def verify(
     *,
     known: Iterable[str] = (),
     trusted: Verifier | None = None,
+    hall: str = "",
+    device_cas: Sequence[str] = (),
+    trial: Keys = _NONE,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check everything, telling `found` of each finding as it comes.
 
     `trusted` is the ledger's public key as somebody kept it elsewhere; `known` checkpoints
-    likewise. Memory does not grow with the ledger.
+    likewise. `device_cas` (PEM) are the authorities of the hall's kiosks: only what they have
+    certified as a kiosk's of `hall` (default: whose the ledger's key is) is a kiosk's key;
+    `trial` are keys of the hub's configuration. Memory does not grow with the ledger.
     """
     unchecked = []
     by = trusted or material.by
@@ -46,7 +62,8 @@ def verify(
     if not notes_known:
         unchecked.append("没有外部留存的检查点（--known）：整本台账被换成旧数据时无法发现")
     with Seen() as seen:
-        entries = Entries(material.keys, seen)
+        arrivals = Arrivals(material.keys, hall or _hall(by), device_cas, trial)
+        entries = Entries(arrivals, seen)
         hashes = Tree(material.notes, notes_known, by, material.leaf)
         count = 0
         for each in material.entries:
@@ -63,6 +80,7 @@ def verify(
         unchecked.append("没有台账的公钥：检查点一个也没有核对")
     if entries.erased:
         unchecked.append(f"{entries.erased} 条的内容已按规定删除，只核对了指纹和次序")
+    unchecked += arrivals.unchecked()
     unchecked += [
         f"没有评价器 {device} 的公钥：它的签名没有核对"
         for device in sorted(entries.unknown_devices)
@@ -72,11 +90,13 @@ def verify(
         checkpoints=hashes.checked,
         root=hashes.root,
         unchecked=tuple(unchecked),
+        rated=entries.counts["rated"],
+        ruled=entries.counts["ruled"],
     )
 
 
 def around(db: Database, found: Callable[[Finding], None]) -> None:
-    """Check what stands beside the ledger in a hub's file: its guards, the derived account."""
+    """Check what stands beside the ledger in a hub's file: guards, account, rulings' evidence."""
     try:
         database.check_guards(db)
     except database.GuardsMissing as error:
@@ -85,3 +105,9 @@ def around(db: Database, found: Callable[[Finding], None]) -> None:
         found(
             Finding(what="account", text="邀请表与台账不一致：表被改动过（以台账为准，可以重建）")
         )
+    for finding in rulings.beside(db):
+        found(finding)
+
+
+def _hall(by: Verifier | None) -> str:
+    return "" if by is None else by.name.removeprefix(origin(""))

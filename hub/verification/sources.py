@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
 from hub.rules.checkpoint import Verifier, verifier
 from hub.store import keys, ledger, tree
 from hub.store.ledger import Recorded
-from hub.verification.entries import Keys
+from hub.verification.arrivals import Keys, loaded
 from hub.verification.findings import Finding
 from hub.verification.tree import Leaf
 
@@ -32,7 +29,10 @@ _body = msgspec.json.Decoder(str | None)
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
-    """What is verified. `total`: how many entries there should be, for the progress."""
+    """What is verified. `total`: how many entries there should be, for the progress.
+
+    `keys` are those that lie beside the ledger: what older hubs have learnt.
+    """
 
     entries: Iterable[Recorded | Finding]
     total: int
@@ -47,7 +47,7 @@ def live(db: Database, by: Verifier | None) -> Material:
     return Material(
         entries=ledger.entries(db),
         total=ledger.size(db),
-        keys=_loaded(keys.of_all(db)),
+        keys=loaded(keys.of_all(db)),
         notes=(each.note for each in tree.checkpoints(db)),
         by=by,
         leaf=_Tiles(lambda index: tree.tile(db, 0, index)).leaf,
@@ -64,7 +64,7 @@ def exported(folder: Path) -> Material:
     return Material(
         entries=_lines(folder),
         total=total,
-        keys=_loaded(pairs),
+        keys=loaded(pairs),
         notes=_notes(folder / CHECKPOINTS),
         by=verifier(text),
         leaf=_Tiles(_file_tiles(folder / HASHES)).leaf,
@@ -152,15 +152,3 @@ def _notes(path: Path) -> Iterator[str]:
                 yield decoder.decode(text).note
             except (msgspec.MsgspecError, ValueError):
                 yield text.decode(errors="replace")  # no checkpoint, and it will be said so
-
-
-def _loaded(pairs: Iterable[tuple[str, bytes]]) -> Keys:
-    found: dict[str, list[EllipticCurvePublicKey]] = {}
-    for device, pem in pairs:
-        try:
-            key = serialization.load_pem_public_key(pem)
-        except (ValueError, UnsupportedAlgorithm):
-            continue  # nothing will verify by it, and that is said
-        if isinstance(key, EllipticCurvePublicKey):
-            found.setdefault(device, []).append(key)
-    return found

@@ -40,7 +40,7 @@ async def put_case(request: Http, desk: TheDesk) -> Response[CaseStatus]:
     facts = reading.take(data, CaseFacts)
     if key is None or facts is None:
         raise reading.end()
-    new = await desk.put_case(_case(key, facts))
+    new = await desk.put_case(_case(key, facts), request.state.caller)
     return Response(await _status(desk, key), status_code=201 if new else 200)
 
 
@@ -67,6 +67,7 @@ async def invite(request: Http, desk: TheDesk, presence: Presence) -> Response[I
         case=None if asked.case is None else _case(key, asked.case),
         staff=asked.staff,
         ttl_ms=None if asked.timeout_s is None else asked.timeout_s * 1000,
+        caller=request.state.caller,
     )
     return Response(
         InvitationStatus.of(invited.status, presence),

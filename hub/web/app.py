@@ -11,7 +11,8 @@ from msgspec import Struct
 from hub.bindings import Bindings
 from hub.desk import Desk
 from hub.renewal import Renewals
-from hub.web import api, auth, body, counters, ledger, openapi, problems
+from hub.rulings import Rulings
+from hub.web import api, auth, body, counters, ledger, openapi, problems, receipt, rulings
 from hub.web.auth import Keys
 from hub.web.ledger import PublicLedger
 from hub.web.pages import routes, troubles
@@ -27,6 +28,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     desk: Desk
     bindings: Bindings
     renewals: Renewals
+    rulings: Rulings
     keys: Keys
     ledger: PublicLedger
 
@@ -37,11 +39,13 @@ def create(
     presence: Callable[[str], bool],
     health: Callable[[], Health],
     site: Site | None = None,
+    front: receipt.Front | None = None,
 ) -> Litestar:
     """Return the ASGI application.
 
     `presence(device)` says whether a kiosk is seen now, `health()` whether the hub can work;
-    both are called on the event loop and must not wait. Without `site` there are no pages.
+    both are called on the event loop and must not wait. Without `site` there are no pages, and
+    without `front` none for citizens.
     """
 
     def hand_in(value: Any) -> Provide:
@@ -51,17 +55,19 @@ def create(
         route_handlers=[
             Router(
                 "/api/v1",
-                route_handlers=[*api.API, *counters.API],
+                route_handlers=[*api.API, *counters.API, *rulings.API],
                 guards=[auth.guard(rooms.keys)],
             ),
             *api.MACHINES,
             *ledger.PUBLIC,
             *(routes.router(site) if site else ()),
+            *(receipt.router(front) if front else ()),
         ],
         dependencies={
             "desk": hand_in(rooms.desk),
             "bindings": hand_in(rooms.bindings),
             "renewals": hand_in(rooms.renewals),
+            "rulings": hand_in(rooms.rulings),
             "public": hand_in(rooms.ledger),
             "presence": hand_in(presence),
             "health": hand_in(health),

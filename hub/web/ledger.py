@@ -17,10 +17,10 @@ from sqlite_utils import Database
 
 from hub.rules import tree as rules
 from hub.rules.checkpoint import Verifier
-from hub.store import database, ledger, tree
+from hub.store import database, tree
 from hub.web.problems import Refused
 from protocol import strict
-from protocol.messages import Count, Identifier, Part
+from protocol.messages import Count, Part
 
 Http = Request[Any, Any, Any]
 
@@ -47,6 +47,7 @@ class PublicLedger:
 
     def __init__(self, path: Path, by: Verifier) -> None:
         self._path = path
+        self._tiles = tree.Remembered()
         self.by = by
 
     @contextmanager
@@ -64,7 +65,7 @@ class PublicLedger:
     def inclusion(self, position: int) -> InclusionProof:
         """Return the proof that an entry is in; raises `Refused` while no checkpoint has it."""
         with self._open() as db:
-            return _inclusion(db, position)
+            return _inclusion(db, position, self._tiles.nodes(db))
 
     def consistency(self, before: int) -> ConsistencyProof:
         """Return the proof that the newest checkpoint continues that of `before` entries."""
@@ -74,18 +75,8 @@ class PublicLedger:
                 raise Refused(
                     "unknown_entry", f"最新的检查点有 {newest.size} 条：请给出 1 至 {newest.size}"
                 )
-            path = rules.consistency(before, newest.size, tree.Nodes(db))
+            path = rules.consistency(before, newest.size, self._tiles.nodes(db))
             return ConsistencyProof(before=before, size=newest.size, proof=_texts(path))
-
-    def of_outcome(self, outcome: str) -> tuple[ledger.Recorded, InclusionProof | None] | None:
-        """Return where an outcome stands, and the proof once a checkpoint has it; or None."""
-        with self._open() as db:
-            found = ledger.of_outcome(db, outcome)
-            if found is None:
-                return None
-            newest = tree.newest(db)
-            covered = newest is not None and found.position <= newest.size
-            return found, _inclusion(db, found.position) if covered else None
 
 
 def _newest(db: Database) -> tree.Kept:
@@ -95,13 +86,12 @@ def _newest(db: Database) -> tree.Kept:
     return newest
 
 
-def _inclusion(db: Database, position: int) -> InclusionProof:
+def _inclusion(db: Database, position: int, nodes: rules.Nodes) -> InclusionProof:
     newest = _newest(db)
     if not 0 < position <= newest.size:
         raise Refused(
             "unknown_entry", f"最新的检查点有 {newest.size} 条：请给出 1 至 {newest.size}"
         )
-    nodes = tree.Nodes(db)
     return InclusionProof(
         position=position,
         entry_hash=_text(nodes(0, position - 1)),
@@ -127,10 +117,6 @@ class _Position(Part, frozen=True, kw_only=True):
 
 class _Before(Part, frozen=True, kw_only=True):
     before: Count
-
-
-class _Receipt(Part, frozen=True, kw_only=True):
-    receipt: Identifier
 
 
 @get("/ledger/checkpoint", media_type=MediaType.TEXT, sync_to_thread=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from hub.rules.documents import MEDIA_TYPES
 from hub.web.operations import EXAMPLES, OPERATIONS, PARAMETERS, Operation
 from hub.web.problems import KINDS, MEDIA_TYPE, Problem
 from hub.web.wording import meaning, struct_meaning
@@ -17,6 +18,7 @@ _KINDS_OF_BODIES = (
     "invalid_fields",
     "storage_full",
 )
+_FILES: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values()}
 _ABOUT = (
     "供窗口业务系统和入网台调用：签到、登记办件、邀请评价、撤回、暂停窗口、配对、续期、查询。\n\n"
     "- 每次调用带请求头 Authorization: Bearer <接口密钥>，密钥由大厅管理员发放，"
@@ -77,7 +79,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": [{"key": []}] if guarded else [],
         "responses": _answers(operation) | _problems(operation, guarded=guarded),
     }
-    if operation.takes is not None:
+    if operation.takes is bytes:
+        found["requestBody"] = {"required": True, "content": _FILES}
+    elif operation.takes is not None:
         found["requestBody"] = {
             "required": True,
             "content": {
@@ -94,7 +98,9 @@ def _answers(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status, (description, kind) in operation.answers.items():
         answer: dict[str, Any] = {"description": description}
-        if kind is not None:
+        if kind is bytes:
+            answer["content"] = _FILES
+        elif kind is not None:
             media_type = "text/plain" if kind is str else "application/json"
             answer["content"] = {media_type: {"schema": _schema(kind)}}
         if operation.name == "invite":
@@ -111,7 +117,9 @@ def _problems(operation: Operation, *, guarded: bool) -> dict[str, Any]:
         kinds += ("forbidden",)
     if "{" in operation.path:
         kinds += ("malformed_address",)
-    if operation.takes is not None:
+    if operation.takes is bytes:
+        kinds += ("storage_full",)
+    elif operation.takes is not None:
         kinds += _KINDS_OF_BODIES
     by_status: dict[str, list[str]] = {}
     for kind, (status, title) in KINDS.items():
@@ -136,7 +144,7 @@ def _schemas() -> dict[str, Any]:
     for operation in OPERATIONS:
         kinds += [operation.takes, *(kind for _, kind in operation.answers.values())]
     _, schemas = msgspec.json.schema_components(
-        [kind for kind in kinds if kind is not None], ref_template=_REF
+        [kind for kind in kinds if kind not in (None, bytes)], ref_template=_REF
     )
     for name, schema in schemas.items():
         schema["description"] = struct_meaning(name)

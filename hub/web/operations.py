@@ -10,6 +10,7 @@ from hub.rules.case import CaseFacts
 from hub.store.bindings import Binding
 from hub.store.certificates import Request
 from hub.web.ledger import ConsistencyProof, InclusionProof
+from hub.web.rulings import DocumentDigest, KeptDocument, RulingRequest, RulingStatus
 from hub.web.values import (
     Alive,
     Confirmation,
@@ -32,6 +33,7 @@ PARAMETERS: dict[str, Any] = {
     "device": Device,
     "position": Count,
     "before": Count,
+    "digest": DocumentDigest,
 }
 
 
@@ -72,6 +74,7 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     PairingCode: {"code": "000000"},
     Confirmation: {"device": "kiosk-01"},
     Move: {"to": "2号窗口"},
+    RulingRequest: {"reason": "经核实，办事人误按，已电话确认", "evidence": ["0" * 64]},
     Staff: {"name": "示例乙", "number": "0001", "post": "综合窗口"},
     NewCertificate: {"chain": 2 * "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"},
 }
@@ -269,6 +272,69 @@ OPERATIONS = (
         NewCertificate,
         ("no_request", "certificate_unfit"),
         Scope.RENEWALS,
+    ),
+    Operation(
+        "post",
+        "/api/v1/documents",
+        "putDocument",
+        "上传一份证据文件：正文就是文件本身，PDF、JPEG 或 PNG，最大 10 MB；"
+        "一天内没有用于认定的会清除",
+        {201: ("已收下", KeptDocument)},
+        bytes,
+        ("document_unfit",),
+        Scope.RULE,
+    ),
+    Operation(
+        "post",
+        "/api/v1/invitations/{id}/ruling",
+        "rule",
+        "复核认定：这次评价不予采纳，按未评计；评价本身和证据都保留，不能撤销，一次评价只认定一次",
+        {201: ("已认定", RulingStatus)},
+        RulingRequest,
+        (
+            "unknown_rating",
+            "unknown_document",
+            "already_ruled",
+            "not_counted",
+            "rating_erased",
+            "rating_altered",
+        ),
+        Scope.RULE,
+    ),
+    Operation(
+        "get",
+        "/api/v1/invitations/{id}/ruling",
+        "getRuling",
+        "查询一次评价的复核认定",
+        {200: ("复核认定，不含评价等级", RulingStatus)},
+        kinds=("unknown_rating", "invalid_fields"),
+        scope=Scope.RULE,
+    ),
+    Operation(
+        "get",
+        "/api/v1/rulings",
+        "getRulings",
+        "查询最近的 100 条复核认定，最新的在前",
+        {200: ("复核认定，不含评价等级", list[RulingStatus])},
+        scope=Scope.RULE,
+    ),
+    Operation(
+        "get",
+        "/api/v1/rulings/{before}",
+        "getOlderRulings",
+        "查询某一台账序号之前的 100 条复核认定",
+        {200: ("复核认定，不含评价等级", list[RulingStatus])},
+        kinds=("invalid_fields",),
+        scope=Scope.RULE,
+    ),
+    Operation(
+        "get",
+        "/api/v1/documents/{digest}",
+        "getDocument",
+        "取回一份已用于认定的证据文件；每次取回都记入操作记录",
+        {200: ("文件本身", bytes)},
+        kinds=("unknown_document", "invalid_fields"),
+        scope=Scope.RULE,
     ),
     Operation(
         "get",

@@ -1,7 +1,7 @@
 """What goes over the interface, besides the case itself: one struct per body."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Annotated, Self, get_args
 
 import msgspec
@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from hub.desk import Status
 from hub.rules.case import CaseFacts
+from hub.rules.days import CHINA
 from protocol.messages import Code, Label, Name, Part, Pem, Serial, ServiceNumber, Staff
 
-_BEIJING = timezone(timedelta(hours=8))
 # What a label may hold (no control characters, no direction marks), and not blanks alone.
 _SAYS_SOMETHING = r"^(?=[\s\S]*\S)" + get_args(Label)[1].pattern.removeprefix("^")
 
@@ -87,7 +87,7 @@ class InvitationStatus(Status, frozen=True, kw_only=True):
     def of(cls, status: Status, presence: Callable[[str], bool]) -> Self:
         """Add to a status what a window system wants to know at the moment."""
         # In UTC first: a naive step through local time would depend on the hub's zone.
-        deadline = datetime.fromtimestamp(status.deadline_at / 1000, UTC).astimezone(_BEIJING)
+        deadline = datetime.fromtimestamp(status.deadline_at / 1000, UTC).astimezone(CHINA)
         return cls(
             **msgspec.structs.asdict(status),
             deadline=deadline.isoformat(timespec="milliseconds"),

@@ -115,6 +115,17 @@ def test_a_rating_before_its_service_record_is_refused(city):
     assert len(city.lines()) == 1
 
 
+def test_an_addition_before_its_rating_is_refused(city):
+    """追评 (assessNumber 2) follows the first rating of the same service."""
+    city.ask("/service", SERVICE)
+    addition = RATING | {"assessNumber": "2", "pf": "3", "writingEvaluation": "示例：再说几句"}
+    assert city.code("/evaluate", addition) == "order"
+    assert city.code("/evaluate", RATING) == "ok"
+    assert city.code("/evaluate", addition) == "ok"
+    assert city.code("/evaluate", addition) == "exists"
+    assert len(city.lines()) == 3
+
+
 def test_a_repeat_is_said_to_exist_and_not_kept_twice(city):
     """Each service of a case has one rating, and one addition to it."""
     for path, record in (("/service", SERVICE), ("/evaluate", RATING)):

@@ -13,7 +13,7 @@ from hub.keys import pem_of
 from hub.rules.case import Applicant, Person
 from hub.rules.days import DAY_MS
 from hub.rules.retention import own_part
-from hub.store import deliveries, keys, ledger
+from hub.store import answers, deliveries, keys, ledger
 from hub.store import vault as vaults
 from hub.store.database import connect
 from hub.verification import report, sources
@@ -75,7 +75,7 @@ class Town(Hall):
         def job(db):
             while due := deliveries.due(db, self.now, 100):
                 for each in due:
-                    deliveries.accepted(db, each.id, self.now)
+                    answers.accepted(db, each.id, self.now)
 
         self.writer.call(job)
 
@@ -86,9 +86,9 @@ class Town(Hall):
             while due := deliveries.due(db, self.now, 100):
                 for each in due:
                     if (each.kind, each.serial) == (kind, serial):
-                        deliveries.set_aside(db, each.id, "taskCode", self.now)
+                        answers.set_aside(db, each.id, "taskCode", self.now)
                     else:
-                        deliveries.accepted(db, each.id, self.now)
+                        answers.accepted(db, each.id, self.now)
 
         self.writer.call(job)
 

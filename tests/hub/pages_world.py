@@ -25,6 +25,7 @@ from hub.renewal import Renewals
 from hub.roster import Roster
 from hub.rules.access import CONSOLE, Role
 from hub.rules.checkpoint import Verifier
+from hub.rulings import Rulings
 from hub.store import audit, sessions, users
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
@@ -39,7 +40,8 @@ from protocol.messages import Staff
 
 NOW = 1_790_000_000_000
 WINDOW, OTHER = "1号窗口", "2号窗口"
-KIOSKS = {"kiosk-01": signing.generate_key().public_key()}
+KIOSK_KEY = signing.generate_key()
+KIOSKS = {"kiosk-01": KIOSK_KEY.public_key()}
 WINDOWS = (WindowConfig(name=WINDOW, label="综合受理"), WindowConfig(name=OTHER))
 PASSWORD = "示例口令-正确-马-电池"
 CLERK, SECOND, SUPERVISOR, OFFICE, IT, AUDITOR = "jia", "yi", "ducha", "bangong", "admin1", "shenji"
@@ -182,6 +184,15 @@ class PagesHall:
         )
         roster = Roster("demo", KIOSKS, {}, None)
         renewals = Renewals(self.writer, roster, now=self.clock, publish=lambda *_: None)
+        self.queued = []
+        rulings = Rulings(
+            self.path,
+            self.writer,
+            Vault(b"k" * 32),
+            verify=lambda device, jws: signing.verify(jws, device, KIOSKS[device]),
+            now=self.clock,
+            queued=lambda: self.queued.append(self.now),
+        )
         self.site = assemble(
             config,
             self.path,
@@ -191,6 +202,7 @@ class PagesHall:
             codes=self.codes,
             renewals=renewals,
             roster=roster,
+            rulings=rulings,
             online=self.here,
             revoked=frozenset,
             changed=self.changed.extend,
@@ -204,6 +216,7 @@ class PagesHall:
                 desk=desk,
                 bindings=bindings,
                 renewals=renewals,
+                rulings=rulings,
                 keys=auth.Keys(self.path, now=self.clock, denied=self.site.denials.note),
                 ledger=PublicLedger(self.path, Verifier("pingyi/demo", bytes(32))),
             ),

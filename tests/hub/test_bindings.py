@@ -28,7 +28,7 @@ from hub.errors import (
     WindowTaken,
 )
 from hub.rules.access import Caller, Role, scopes_of
-from hub.rules.days import DAY_MS, day_start
+from hub.rules.days import DAY_MS
 from hub.store import bindings
 from hub.windows import Windows
 from protocol import wire
@@ -302,13 +302,6 @@ def test_a_window_without_kiosk_may_have_a_clerk(hall):
 
 
 # ---------------------------------------------------------------- the end of the day
-
-
-def test_the_day_of_the_halls_begins_at_midnight_in_china():
-    """UTC+8 all year."""
-    assert day_start(at("2026-11-23T15:59:59.999")) == at("2026-11-22T16:00")
-    assert day_start(at("2026-11-23T16:00")) == at("2026-11-23T16:00")
-    assert day_start(at("2026-07-01T00:00")) == at("2026-06-30T16:00")
 
 
 @pytest.mark.parametrize(

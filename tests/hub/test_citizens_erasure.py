@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from world_hall import KEYS, rated
 
 from hub.retention import NotErasable, Result
+from hub.rules.access import CONSOLE
 from hub.rules.retention import own_part, payload_of, words_of
-from hub.store import audit, cases, deliveries, traces
+from hub.store import answers, audit, cases, traces
 from protocol import signing
 
 
@@ -106,7 +107,7 @@ def test_what_the_city_has_not_got_is_never_erased(town, state, why):
     else:
         town.rate(invitation, comment=WORDS)
     if state == "set_aside":
-        town.writer.call(lambda db: deliveries.set_aside(db, 1, "taskCode", town.now))
+        town.writer.call(lambda db: answers.set_aside(db, 1, "taskCode", town.now))
     if state in ("rating lost", "twice"):
         town.city_takes_all()
     if state == "rating lost":
@@ -125,7 +126,7 @@ def test_a_case_that_comes_again_can_be_erased_again(town):
     town.visit(1)
     town.city_takes_all()
     town.erase("SL000001")
-    town.ask(town.desk.put_case(the_case(1)))
+    town.ask(town.desk.put_case(the_case(1), CONSOLE))
     assert cases.get(town.reader, town.vault, "SL000001", 1) is not None
     assert town.erase("SL000001").citizens == 1
 

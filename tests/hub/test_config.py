@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.config import BrokerConfig, ConfigError, UpstreamConfig, load
+from hub.config import BrokerConfig, ConfigError, ScreensConfig, UpstreamConfig, load
 from protocol.messages import Window
 
 GOOD = """
@@ -17,6 +17,11 @@ key = "keys/api.key"
 address = "https://hub.example"
 idle_minutes = 5
 
+[screens]
+english = false
+announcements = ["示例公告一", "示例公告二"]
+thanks_s = 15
+
 [upstream]
 url = "http://127.0.0.1:9/evaluate"
 timeout_s = 5
@@ -29,6 +34,7 @@ public_key = "keys/k1.pem"
 name = "1号窗口"
 label = "综合受理"
 ttl_s = 90
+elder = true
 
 [[windows]]
 name = "2号窗口"
@@ -68,7 +74,15 @@ def test_a_good_file_loads(write):
     assert (config.api.idle_minutes, config.api.session_hours) == (5, 12)
     assert config.broker == BrokerConfig(embedded=True, host="127.0.0.1", port=1883)
     assert config.upstream == UpstreamConfig(url="http://127.0.0.1:9/evaluate", timeout_s=5.0)
+    assert config.screens == ScreensConfig(
+        elder=False,
+        english=False,
+        announcements=("示例公告一", "示例公告二"),
+        thanks_s=15,
+        reasons_s=60,
+    )
     first, second = config.windows
+    assert (first.elder, second.elder) == (True, None)
     assert (first.ttl_s, second.ttl_s) == (90, 60)
     assert first.shown() == Window(name="1号窗口", label="综合受理")
     assert second.shown() == Window(name="2号窗口")
@@ -99,6 +113,14 @@ def test_all_faults_are_told_at_once(write):
         [broker]
         embedded = "yes"
 
+        [screens]
+        elder = 1
+        english = "no"
+        announcements = ["", "示\\n例", "甲", "甲", "甲", "甲", "甲", "甲"]
+        thanks_s = 4
+        reasons_s = 601
+        thanks_ms = 20000
+
         [upstream]
         timeout_s = -1
         parallel = 65
@@ -110,6 +132,7 @@ def test_all_faults_are_told_at_once(write):
         name = ""
         device = "k1"
         ttl_s = 601
+        elder = "yes"
         staff = { name = "示\\n例" }
         """
     )
@@ -125,12 +148,20 @@ def test_all_faults_are_told_at_once(write):
         "api.idle_minutes": "不能小于 1",
         "api.session_hours": "不能大于 24",
         "broker.embedded": "类型不对：应为 true/false，实为文字",
+        "screens.elder": "类型不对：应为 true/false，实为整数",
+        "screens.english": "类型不对：应为 true/false，实为文字",
+        "screens.announcements[1]": "不能为空",
+        "screens.announcements[2]": "格式不对，或含有控制字符等不允许的字符",
+        "screens.thanks_s": "不能小于 5",
+        "screens.reasons_s": "不能大于 600",
+        "screens.thanks_ms": "没有这一项，请检查拼写",
         "upstream.url": "缺少此项",
         "upstream.timeout_s": "必须大于 0.0",
         "upstream.parallel": "不能大于 64",
         "devices[1].public_key": "缺少此项",
         "windows[1].name": "不能为空",
         "windows[1].ttl_s": "不能大于 600",
+        "windows[1].elder": "类型不对：应为 true/false 或空，实为文字",
         "windows[1].device": "没有这一项，请检查拼写",
         "windows[1].staff": "没有这一项，请检查拼写",
     }
@@ -154,6 +185,19 @@ def test_names_that_do_not_fit_together_are_told(write):
     )
     told = complaints(path)
     assert set(told) == {"hall", "devices[3].name", "devices", "windows", "api.certificate"}
+
+
+def test_announcements_that_no_screen_could_show_are_told(write):
+    """More than eight, longer than a line holds, nothing but blanks: each with its place."""
+    base = 'hall = "h"\nhall_name = "示例大厅"\nstate = "s"\n[screens]\nannouncements = '
+    assert complaints(write(base + str(["示例"] * 9))) == {"screens.announcements": "最多 8 项"}
+    assert complaints(write(base + str(["甲", "示" * 121]))) == {
+        "screens.announcements[2]": "最多 120 个字符"
+    }
+    assert complaints(write(base + str(["甲", "  ", "乙"]))) == {
+        "screens.announcements[2]": "不能只有空格：请写上内容，或删去这一条"
+    }
+    assert len(load(write(base + str(["示" * 120] * 8))).screens.announcements) == 8
 
 
 def test_files_that_are_not_there_are_told(write, tmp_path):

@@ -23,7 +23,15 @@ NAME = "kiosk-01"
 BEGIN = datetime.fromtimestamp(1_700_000_000, UTC)
 GUARDED = [each for each in OPERATIONS if each.scope is not None]
 IDS = [each.name for each in GUARDED]
-FILL = {"serial": "S1", "service_number": "1", "window": WINDOW, "id": "0" * 32, "device": NAME}
+FILL = {
+    "serial": "S1",
+    "service_number": "1",
+    "window": WINDOW,
+    "id": "0" * 32,
+    "device": NAME,
+    "before": "9",
+    "digest": "0" * 64,
+}
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +203,7 @@ def test_all_examples_are_of_their_form():
     """Each can be read as what the operation takes."""
     for kind, example in EXAMPLES.items():
         msgspec.convert(example, kind)
-    assert {each.takes for each in OPERATIONS if each.takes} == set(EXAMPLES)
+    assert {each.takes for each in OPERATIONS} - {None, bytes} == set(EXAMPLES)
     assert CaseFacts in EXAMPLES
     assert NewCertificate in EXAMPLES
 

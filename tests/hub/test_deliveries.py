@@ -3,7 +3,7 @@ import time
 import pytest
 from upstream_world import Hub, a_rating, keep_rating, verify
 
-from hub.store import backlog, deliveries
+from hub.store import answers, backlog, deliveries
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_of_a_serial_only_the_first_in_line_is_due(hub):
     while line := deliveries.due(hub.reader, FAR, 10):
         seen.append([(d.serial, d.service_number, d.kind) for d in line])
         for d in line:
-            hub.writer.call(lambda db, d=d: deliveries.accepted(db, d.id, 1))
+            hub.writer.call(lambda db, d=d: answers.accepted(db, d.id, 1))
     assert seen == [
         [("A", 1, "service"), ("B", 1, "service")],
         [("A", 1, "rating")],
@@ -43,7 +43,7 @@ def test_a_failed_attempt_holds_up_its_own_case_until_its_time(hub):
     hub.case("A")
     hub.rate("A")
     (first,) = deliveries.due(hub.reader, FAR, 10)
-    hub.writer.call(lambda db: deliveries.retry(db, first.id, FAR - 5, "HTTP 500"))
+    hub.writer.call(lambda db: answers.retry(db, first.id, FAR - 5, "HTTP 500"))
     assert heads(hub, FAR - 6) == []
     assert deliveries.next_at(hub.reader, 0) == FAR - 5
     assert deliveries.next_at(hub.reader, FAR) is None
@@ -56,9 +56,9 @@ def test_what_is_settled_stays_settled(hub):
     """A late word about an accepted record changes nothing."""
     hub.case("A")
     (d,) = deliveries.due(hub.reader, FAR, 10)
-    hub.writer.call(lambda db: deliveries.accepted(db, d.id, 1))
-    hub.writer.call(lambda db: deliveries.set_aside(db, d.id, "x", 2))
-    hub.writer.call(lambda db: deliveries.retry(db, d.id, 3, "x"))
+    hub.writer.call(lambda db: answers.accepted(db, d.id, 1))
+    hub.writer.call(lambda db: answers.set_aside(db, d.id, "x", 2))
+    hub.writer.call(lambda db: answers.retry(db, d.id, 3, "x"))
     hub.writer.call(lambda db: deliveries.retry_set_aside(db, 3))
     assert hub.row("A", "service") == ("accepted", "", 0)
 
@@ -71,7 +71,7 @@ def test_a_delivery_carries_the_case_and_the_rating_as_signed(hub):
     parcel = deliveries.load(hub.reader, hub.vault, service)
     assert parcel.case.applicant.name == "示例甲"
     assert parcel.invitation is None
-    hub.writer.call(lambda db: deliveries.accepted(db, service.id, 1))
+    hub.writer.call(lambda db: answers.accepted(db, service.id, 1))
     (rating,) = deliveries.due(hub.reader, FAR, 10)
     assert rating.service_state == "accepted"
     parcel = deliveries.load(hub.reader, hub.vault, rating)
@@ -94,7 +94,7 @@ def test_what_is_not_there_cannot_be_carried(hub):
     while line := deliveries.due(hub.reader, FAR, 10):
         for d in line:
             by_key[d.serial, d.service_number, d.kind] = d
-            hub.writer.call(lambda db, d=d: deliveries.accepted(db, d.id, 1))
+            hub.writer.call(lambda db, d=d: answers.accepted(db, d.id, 1))
     assert deliveries.load(hub.reader, hub.vault, by_key["NONE", 1, "rating"]) is None
     assert by_key["NONE", 1, "rating"].service_state is None
     assert deliveries.load(hub.reader, hub.vault, by_key["A", 2, "rating"]) is None
@@ -133,7 +133,7 @@ def test_what_was_set_aside_goes_again_with_its_rating(hub):
     hub.rate("A")
     hub.case("B")
     for d in deliveries.due(hub.reader, FAR, 10):
-        hub.writer.call(lambda db, d=d: deliveries.set_aside(db, d.id, "示例原因", 1))
+        hub.writer.call(lambda db, d=d: answers.set_aside(db, d.id, "示例原因", 1))
     assert hub.counts().set_aside == 3
     assert hub.writer.call(lambda db: deliveries.again(db, "A", 1, 2)) == 2
     assert [each.serial for each in backlog.records(hub.reader, "set_aside", 9)] == ["B"]

@@ -3,11 +3,13 @@
 import pytest
 from world_hall import (
     CALLER,
+    CONFIG,
     EMPTY_WINDOW,
     KEYS,
     NOW,
     OTHER_WINDOW,
     TTL_MS,
+    VAULT,
     WINDOW,
     Hall,
     a_case,
@@ -18,7 +20,10 @@ from world_hall import (
 )
 
 from hub import errors
+from hub.desk import Desk
+from hub.rules.access import CONSOLE
 from hub.store.invitations import UNSETTLED_LIMIT
+from hub.windows import Windows
 from protocol import signing, wire
 from protocol.messages import Slot, Staff
 
@@ -161,8 +166,8 @@ def test_unknown_case(hall):
     with pytest.raises(errors.UnknownCase, match="先登记"):
         hall.ask(hall.desk.invite(WINDOW, "SL0001", 1))
     assert hall.ask(hall.desk.case("SL0001", 1)) is None
-    assert hall.ask(hall.desk.put_case(a_case())) is True
-    assert hall.ask(hall.desk.put_case(a_case())) is False
+    assert hall.ask(hall.desk.put_case(a_case(), CONSOLE)) is True
+    assert hall.ask(hall.desk.put_case(a_case(), CONSOLE)) is False
     assert hall.ask(hall.desk.invite(WINDOW, "SL0001", 1)).new
 
 
@@ -201,6 +206,44 @@ def test_a_window_without_a_kiosk_invites_nobody(hall):
     with pytest.raises(errors.NotPaired, match="配对"):
         hall.invite(EMPTY_WINDOW)
     assert hall.account().invited == 0
+
+
+@pytest.fixture
+def revoked(hall):
+    """The names of the kiosks that the hall's desk does not believe any more."""
+    names = set()
+    hall.desk = Desk(
+        hall.writer,
+        VAULT,
+        Windows(CONFIG.windows),
+        now=hall.clock,
+        changed=hall.board.refresh,
+        believed=lambda device: device not in names,
+    )
+    return names
+
+
+def test_nobody_is_invited_to_a_revoked_kiosk(hall, revoked):
+    """Its answer would not be taken: the citizen is not asked, the clerk is told what to do."""
+    revoked.add("k1")
+    with pytest.raises(errors.NotPaired, match="k1 已吊销，请换一台并配对"):
+        hall.invite()
+    assert hall.account().invited == 0
+    assert slots(hall) == []
+    assert hall.invite(OTHER_WINDOW).new
+    revoked.clear()
+    assert hall.invite(serial="SL0002").new
+
+
+def test_what_a_revoked_kiosk_holds_open_holds_nobody_up(hall, revoked):
+    """The citizen whose kiosk was taken away is asked at another window at once."""
+    first = hall.invite().status.id
+    with pytest.raises(errors.OpenElsewhere):
+        hall.invite(OTHER_WINDOW)
+    revoked.add("k1")
+    assert hall.invite(OTHER_WINDOW).new
+    assert hall.ask(hall.desk.invitation(first)).state == "open"
+    assert hall.account().balanced
 
 
 def test_a_case_shows_how_it_stands_but_never_the_level(hall):

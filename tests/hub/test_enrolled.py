@@ -204,6 +204,29 @@ def test_an_ending_certificate_is_told_by_readyz_and_log(hub):
     assert hub.ask("GET", "/readyz")[0] == 200
 
 
+def test_a_certificate_swapped_in_the_file_is_told_and_its_owner_is_nobody(hub, tmp_path):
+    """An insider's certificate with a later begin is not believed; the true kiosk is, once back."""
+    key, other = new_key(), Papers(tmp_path / "other")
+    with kiosk(hub, key=key) as it:
+        eventually(it.code, "that it is known")
+    hub.end()
+    own = new_key()
+    swapped = other.device(NAME, key=own)
+    with closing(sqlite3.connect(hub.db)) as db, db:
+        db.execute("UPDATE certificates SET pem = ?, not_before = not_before + 1", (text(swapped),))
+    hub.start()
+    status, told = hub.ask("GET", "/readyz")
+    assert (status, told["ready"]) == (200, True)
+    assert any(NAME in reason and "证书不是签发 CA 签的" in reason for reason in told["reasons"])
+    assert f"certificate=dropped device={NAME}" in hub.says()
+    with kiosk(hub, key=own, certificate=swapped, connection=2) as it:
+        it.rate(rated("a" * 32, NAME))
+        eventually(lambda: refused(hub).get(NAME), "the refusal")
+    with kiosk(hub, key=key, connection=3) as it:
+        eventually(it.code, "that it is known again")
+    assert hub.ask("GET", "/readyz") == (200, {"ready": True, "reasons": []})
+
+
 def test_a_learnt_kiosk_is_revoked_by_its_name(hub):
     """It stands in no file; the command knows it by its certificate. Lifted, it is back."""
     key = new_key()

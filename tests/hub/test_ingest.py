@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 import pytest
+from msgspec.structs import replace
 from world_hall import (
     KEYS,
     NOW,
@@ -128,11 +129,21 @@ def test_a_refused_rating_closes_its_invitation(hall, invited, change, cause, en
     assert json.loads(body) == {"refused": cause, "jws": jws.decode()}
     hall.hand_in(jws)
     assert hall.committed() == []
-    assert [name for name, _ in hall.refused()] == [outcome.id] * 2
+    assert hall.refused() == [(outcome.id, cause)] * 2  # for the same cause, and counted once
+    assert hall.counted() == {("k1", cause): 1}
     assert hall.ledger(invited) == [ends]
     assert hall.rows("SELECT count(*) FROM deliveries WHERE kind = 'rating'") == [(0,)]
     assert hall.evidence() == [("k1", cause, jws)]
     assert hall.account("k1").balanced
+
+
+def test_another_word_under_the_id_of_a_refused_rating_is_news(hall, invited):
+    """Only the very same bytes are the same."""
+    late = rated(invited, elapsed_ms=TTL_MS + 1_001)
+    hall.send(late)
+    hall.send(replace(late, elapsed_ms=1000))
+    assert hall.refused() == [(late.id, "late"), (late.id, "closed")]
+    assert hall.counted() == {("k1", "late"): 1, ("k1", "closed"): 1}
 
 
 def test_a_second_rating_of_a_service_is_kept_and_goes_nowhere(hall):

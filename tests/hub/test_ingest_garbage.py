@@ -80,6 +80,18 @@ def test_evidence_is_bounded(hall, caplog):
     assert caplog.text.count("evidence=full device=k1 cause=signature") == 1
 
 
+def test_evidence_of_strangers_is_bounded_in_all(hall, caplog):
+    """Somebody who makes up a name for each message gets no more room than one device."""
+    for number in range(EVIDENCE_PER_CAUSE + 50):
+        hall.ingest.outcome(f"stranger-{number % 100}", f"noise {number}".encode())
+    hall.quiet()
+    assert sum(hall.counted().values()) == EVIDENCE_PER_CAUSE + 50
+    assert len(hall.evidence()) == EVIDENCE_PER_CAUSE
+    assert caplog.text.count("evidence=full device=unknown cause=unknown_device") == 1
+    hall.hand_in(b"noise of a kiosk")  # has its own room still
+    assert ("k1", "signature", b"noise of a kiosk") in hall.evidence()
+
+
 def test_repeats_leave_room_for_other_evidence(hall):
     """A device that says the same wrong thing for days does not use up its evidence."""
     for _ in range(EVIDENCE_PER_CAUSE):

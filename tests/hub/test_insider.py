@@ -7,9 +7,11 @@ from msgspec.structs import replace
 from world_hall import OTHER_WINDOW, TTL_MS, WINDOW, Hall, a_case, rated
 
 from hub import desk as desks
-from hub.config import ConfigError, HubConfig
+from hub.config import HubConfig
 from hub.notary import load_or_create
-from hub.service import Hub as Service
+from hub.rules.access import CONSOLE
+from hub.rules.case import Applicant
+from hub.state import opened
 from hub.store import database, invitations, vault
 
 
@@ -27,18 +29,26 @@ def test_a_hub_whose_data_vanished_does_not_begin_anew(tmp_path, harm):
     load_or_create(state / "ledger.key", needed=False)
     if harm == "empty":
         (state / "hub.db").touch()
-    with pytest.raises(ConfigError, match="restore"):
-        Service(HubConfig(hall="demo", hall_name="示例大厅", state="state"), tmp_path)
+    config = HubConfig(hall="demo", hall_name="示例大厅", state="state")
+    with pytest.raises(database.LedgerLost, match="restore"), opened(config, tmp_path):
+        pass
 
 
 def test_the_matter_cannot_be_changed_under_a_citizen(hall):
     """Once an invitation is out, another matter is refused; other corrections are taken."""
     hall.invite()
     with pytest.raises(desks.CaseFixed, match="不能再改"):
-        hall.ask(hall.desk.put_case(replace(a_case(), matter="另一事项")))
+        hall.ask(hall.desk.put_case(replace(a_case(), matter="另一事项"), CONSOLE))
     with pytest.raises(desks.CaseFixed):
         hall.ask(hall.desk.invite(WINDOW, "SL0001", 1, case=replace(a_case(), matter="另一事项")))
-    assert hall.ask(hall.desk.put_case(replace(a_case(), org_name="更正后的示例局"))) is False
+    other = replace(
+        a_case(),
+        org_name="更正后的示例局",
+        applicant=Applicant(name="示例丙", certificate_number="ID-BING"),
+    )
+    assert hall.ask(hall.desk.put_case(other, CONSOLE)) is False
+    acts = hall.rows("SELECT actor, target, detail FROM audit WHERE action = 'correct_case'")
+    assert acts == [("console", "SL0001/1", '{"fields":"org_name,applicant"}')]
 
 
 def test_a_dead_kiosk_does_not_hold_a_case_for_ever(hall):

@@ -15,6 +15,7 @@ from world_hall import CALLER, NOW, Hall, a_case, rated
 
 from hub.errors import NobodySignedOn, NotPaired
 from hub.keys import remembered
+from hub.roster import Roster
 from hub.store import bindings, cases, invitations, pauses, revocations
 from hub.store.database import check_guards, connect, migrate
 from hub.store.schema import migrations
@@ -171,7 +172,7 @@ def test_the_account_and_the_signatures_hold(db):
     assert account.balanced
     counts = (account.invited, account.rated, account.expired, account.withdrawn, account.open)
     assert counts == (5, 2, 1, 1, 1)
-    keys = remembered(db, {}, NOW)
+    keys = remembered(db, Roster("demo", {}, {}, None), NOW)
     bodies = db.execute("SELECT body FROM ledger WHERE kind = 'rated' ORDER BY position")
     levels = [signing.verify(body, "k1", keys["k1"][0]).level for (body,) in bodies.fetchall()]
     assert levels == [5, 1]

@@ -19,7 +19,7 @@ from world_hall import (
 from hub.errors import KioskWorks, NothingToConfirm, TooManyTries, UnknownWindow, WrongCode
 from hub.pairing import CODE_MS, CONFIRM_MS, GRACE_MS, PER_CALLER, PER_DEVICE, Codes
 from hub.rules.access import Caller, Role, scopes_of
-from hub.rules.tries import Limit, Tries, failed
+from hub.rules.tries import Tries
 from hub.store import bindings
 from protocol import wire
 from protocol.messages import Settings, Staff
@@ -380,19 +380,6 @@ def test_all_codes_change_after_ten_wrong_ones(hall):
     with pytest.raises(WrongCode):
         claim(hall, before["k2"])
     assert claim(hall, after["k1"]).device == "k1"
-
-
-def test_tries_double_up_to_their_longest():
-    """free, then first, twice that, and so on; a clock put back is no longer wait."""
-    limit = Limit(free=2, first_ms=10, longest_ms=35, forget_ms=1_000)
-    tries, waits = Tries(), []
-    for _ in range(6):
-        tries = failed(tries, limit, 1_000)
-        waits.append(tries.wait_ms(1_000))
-    assert waits == [0, 10, 20, 35, 35, 35]
-    assert tries.wait_ms(999) == 0
-    assert failed(tries, limit, 999).wait_ms(999) == 35
-    assert failed(tries, limit, 2_001).wait_ms(2_001) == 0
 
 
 # ---------------------------------------------------------------- clocks, restarts, many

@@ -1,5 +1,7 @@
 """Certificates renewed without a cable: the hub carries, the desk signs, nobody else gets one."""
 
+import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -13,6 +15,7 @@ from hub import guard
 from hub.errors import CertificateUnfit, NoRequest
 from hub.renewal import AGAIN_MS
 from hub.store import database, revocations
+from hub.store.writer import Busy
 from protocol import certificates, wire
 from protocol.enrolment.chain import check_chain
 from protocol.enrolment.messages import public_bytes
@@ -276,9 +279,42 @@ def test_a_new_key_ends_the_request_of_the_old_one(front, desk):
 
 def test_a_full_writer_drops_a_request_and_goes_on(front, desk):
     """The kiosk asks again; its line is not hurt by an error."""
+    message = wire.encode(wire_renewal(desk.keys[NAME]))
+    entered, gate = threading.Event(), threading.Event()
+
+    def hold(_):
+        entered.set()
+        assert gate.wait(10)
+
+    front.writer.submit(hold)
+    assert entered.wait(10)
+    try:
+        last = fill(front.writer)
+        front.reception.receive(NAME, Leaf.RENEWAL, message, retained=False)
+    finally:
+        gate.set()
+    last.result(10)
+    assert waiting(front) == []
+    front.now += AGAIN_MS
+    front.reception.receive(NAME, Leaf.RENEWAL, message, retained=False)
+    assert [each.device for each in waiting(front)] == [NAME]
+
+
+def fill(writer):
+    """Leave no room; return what comes last."""
+    last = None
+    with suppress(Busy):
+        while True:
+            last = writer.submit(lambda _: None)
+    return last
+
+
+def test_a_stopped_writer_drops_a_request_without_a_word(front, desk):
+    """What comes while the hub ends is said again to the next one."""
     front.writer.stop()
     message = wire.encode(wire_renewal(desk.keys[NAME]))
     front.reception.receive(NAME, Leaf.RENEWAL, message, retained=False)
+    assert front.rows("SELECT count(*) FROM renewals") == [(0,)]
 
 
 def wire_renewal(key):

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from world_hall import TTL_MS, an_invitation, expired, rated, withdrawn
 
-from hub.rules.settle import GRACE_MS, Ruling, Standing, Verdict, settle
+from hub.rules.settle import CLOSING, GRACE_MS, Ruling, Standing, Verdict, settle
 
 INVITATION = "a" * 32
 MINE = "b" * 32
@@ -61,10 +61,7 @@ TABLE = {
     "the withdrawal that counted, again": (
         ended("withdrawn", held=True), WITHDRAWN, Verdict.KNOWN, None,
     ),
-    "a late rating, again": (ended("expired"), LATE, Verdict.CLOSED, None),
-    "a rating with unknown reasons, again": (
-        ended("withdrawn"), NO_SUCH_REASON, Verdict.CLOSED, None,
-    ),
+    "other bytes under the id that came late": (ended("expired"), LATE, Verdict.CLOSED, None),
     "other bytes under the id that counted": (ended("rated"), BAD, Verdict.CLOSED, None),
     "a rating after another": (ended("rated", OTHER), GOOD, Verdict.CLOSED, None),
     "a rating after its expiry": (ended("expired", OTHER), GOOD, Verdict.CLOSED, None),
@@ -102,6 +99,15 @@ TABLE = {
 def test_verdict(known, outcome, verdict, ends):
     """Each outcome gets exactly the verdict of the table, and ends its invitation as it says."""
     assert settle(known, outcome) == Ruling(verdict, ends)
+
+
+@pytest.mark.parametrize("cause", CLOSING)
+def test_what_was_refused_is_refused_again_and_is_no_news(cause):
+    """The same bytes get the same word, whatever they say; those of another device do not."""
+    known = standing(outcome_id=MINE, refused=cause)
+    assert settle(known, GOOD) == Ruling(cause, news=False)
+    strange = standing(device="k2", outcome_id=MINE, refused=cause)
+    assert settle(strange, GOOD) == Ruling(Verdict.FOREIGN)
 
 
 def test_table_is_whole():

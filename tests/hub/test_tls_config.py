@@ -159,6 +159,24 @@ def test_broker_config_writes_a_folder_and_again(asked):
     assert all((out / name).is_file() for name in named)
 
 
+@pytest.mark.parametrize("place", ["kick", "out"])
+def test_broker_config_says_what_to_do_where_it_may_not_write(asked, place):
+    """Whoever runs it as another user than the folder's reads what to change."""
+    folder, _, words = asked
+    if place == "kick":
+        config = (folder / "hub.toml").read_text(encoding="utf-8")
+        changed = config.replace("secrets/kick", "hub.toml/kick")
+        (folder / "hub.toml").write_text(changed, encoding="utf-8")
+        wanted = f"sudo chown pingyi:pingyi {folder / 'hub.toml'}"
+    else:
+        words["--out"] = folder / "hub.toml" / "out"
+        wanted = "请检查这个目录是否存在、是否可写"
+    ran = run(words)
+    assert ran.exit_code == 1
+    assert wanted in ran.stderr
+    assert "Errno" not in ran.output
+
+
 def test_broker_config_refuses_what_would_lock_out(asked):
     """Another certificate's key, another authority's list, a rubbish file: nothing is written."""
     folder, papers, words = asked

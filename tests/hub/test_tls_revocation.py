@@ -110,7 +110,9 @@ def test_the_hub_refuses_its_ratings_whatever_the_broker_does(hub, broker):
         eventually(lambda: invitations(stolen), "the invitation")
         revoke(hub, "k1")
         assert stolen.gone.wait(WITHIN_S)
-    assert hub.invite("SL0002")[0] == 201
+    status, told = hub.invite("SL0002")
+    assert (status, told["type"]) == (409, "urn:pingyi:problem:not_paired")
+    assert "已吊销" in told["detail"]
     signed = signing.sign(rated(name), KEYS["k1"])
     again = broker.peer("k1", subscribe=topics.device_subscriptions(HALL, "k1"))
     with again:

@@ -10,7 +10,7 @@ import pytest
 from upstream_cities import StandIn
 from upstream_world import Hub, a_case
 
-from hub.store import backlog, cases, deliveries, exchanges, vault
+from hub.store import answers, backlog, cases, deliveries, exchanges, vault
 from hub.upstream import quirks
 from hub.upstream.dialects import Plain
 
@@ -53,7 +53,7 @@ def refused(hall):
     """One case was refused, another waits."""
     for serial in ("S1", "S2"):
         hall[1].writer.call(lambda db, s=serial: cases.put(db, hall[1].vault, a_case(s), 1))
-    hall[1].writer.call(lambda db: deliveries.set_aside(db, 1, "taskCode 不存在", 2))
+    hall[1].writer.call(lambda db: answers.set_aside(db, 1, "taskCode 不存在", 2))
     return hall
 
 
@@ -203,6 +203,6 @@ def test_causes_are_grouped_and_the_oldest_comes_first(hall):
         hub.case(f"SL{n}")
     hub.writer.call(lambda db: db.execute("UPDATE deliveries SET queued_at = 9 - id"))
     for each, reason in ((1, "甲"), (2, "乙"), (3, "甲")):
-        hub.writer.call(lambda db, e=each, r=reason: deliveries.set_aside(db, e, r, 50))
+        hub.writer.call(lambda db, e=each, r=reason: answers.set_aside(db, e, r, 50))
     found = [(each.reason, each.number, each.since) for each in backlog.causes(hub.reader)]
     assert found == [("", 1, 5), ("甲", 2, 6), ("乙", 1, 7)]

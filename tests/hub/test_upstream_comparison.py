@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.upstream.comparison import ListFault, compare, read
+from hub.upstream.comparison import Listed, ListFault, compare, read
 from hub.upstream.hints import mend
 
 LEVELS = {str(n): str(n) for n in range(1, 6)}
@@ -14,18 +14,18 @@ def test_a_list_is_read_as_csv_and_as_lines_of_json():
     text = (
         '\ufeffprojectNo,serviceNumber,assessNumber,satisfaction,说明\r\n"A",1,1,5,"示例，𠮷"\r\n'
     )
-    assert read(text.encode(), {}, LEVELS) == [(A, "5")]
-    assert read(text[1:].encode("gb18030"), {}, LEVELS) == [(A, "5")]
+    assert read(text.encode(), {}, LEVELS) == [Listed(A, "5")]
+    assert read(text[1:].encode("gb18030"), {}, LEVELS) == [Listed(A, "5")]
     lines = b'{"projectNo": "A", "serviceNumber": 1, "satisfaction": 5}\n\n'
     lines += b'{"projectNo": "A", "serviceNumber": "1", "taskName": null}\r\n'
-    assert read(lines, {}, LEVELS) == [(A, "5"), (("A", "1", ""), "")]
+    assert read(lines, {}, LEVELS) == [Listed(A, "5"), Listed(("A", "1", ""))]
 
 
 def test_the_city_s_own_names_and_levels_are_understood():
     """As its quirks file says: renamed fields, reversed values."""
     text = b"PROJECT,serviceNumber,assessNumber,LEVEL\nA,1,1,1\n"
     names = {"projectNo": "PROJECT", "satisfaction": "LEVEL"}
-    assert read(text, names, {"1": "5"}) == [(A, "5")]
+    assert read(text, names, {"1": "5"}) == [Listed(A, "5")]
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,25 @@ def test_an_empty_list_is_one():
 
 def test_each_difference_is_told_apart():
     """What they lack, what we lack, another level, twice in their list."""
-    result = compare([(A, "5"), (B, "1")], [(B, "5"), (C, "3"), (C, "3")])
+    ours = [Listed(A, "5"), Listed(B, "1")]
+    result = compare(ours, [Listed(B, "5"), Listed(C, "3"), Listed(C, "3")])
     assert (result.they_lack, result.we_lack, result.twice) == ([A], [C], [C])
     assert result.levels == [(B, "1", "5")]
     assert result.both == 1
-    same = compare([(A, "5"), (B, "1")], [(A, ""), (B, "1")])
+    same = compare(ours, [Listed(A), Listed(B, "1")])
     assert (same.they_lack, same.we_lack, same.levels, same.twice) == ([], [], [], [])
+
+
+def test_a_rating_that_counts_on_one_side_only_is_told():
+    """By the city's own word for it; where its list says nothing of it, nothing is compared."""
+    head = b"projectNo,serviceNumber,assessNumber,satisfaction,EffectivEvalua\n"
+    theirs = read(head + b"A,1,1,2,1\nB,1,1,1,0\nC,2,1,3,\n", {}, LEVELS)
+    assert [each.valid for each in theirs] == [True, False, None]
+    ours = [Listed(A, "2", valid=False), Listed(B, "1", valid=True), Listed(C, "3", valid=False)]
+    result = compare(ours, theirs)
+    assert result.validity == [(A, False), (B, True)]
+    assert (result.levels, result.they_lack, result.we_lack) == ([], [], [])
+    assert read(head + b"A,1,1,2,Y\n", {}, LEVELS, {"Y": True, "N": False})[0].valid
 
 
 @pytest.mark.parametrize(

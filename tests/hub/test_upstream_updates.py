@@ -8,8 +8,8 @@ from upstream_cities import StandIn, speak
 from upstream_world import Hub, a_case, now
 
 from hub.rules.case import Applicant
-from hub.store import backlog, cases, citizens, deliveries
-from hub.store.deliveries import UNSURE
+from hub.store import answers, backlog, cases, citizens, deliveries
+from hub.store.answers import UNSURE
 from hub.upstream.contents import ERASED, NOT_TOLD
 
 ENDPOINT = (
@@ -143,15 +143,15 @@ def test_a_correction_while_the_old_one_is_under_way_is_not_lost(hub):
     (first,) = deliveries.due(hub.reader, now() + 1, 9)
     register(hub, applicant=RENAMED)
     note = {"version": first.version, "digest": b"old" + bytes(13)}
-    hub.writer.call(lambda db: deliveries.accepted(db, first.id, now(), **note))
+    hub.writer.call(lambda db: answers.accepted(db, first.id, now(), **note))
     (second,) = deliveries.due(hub.reader, now() + 1, 9)
     assert (second.id, second.version, second.task) == (first.id, 2, "check")
     assert second.sent.startswith(b"old")
     register(hub)
-    hub.writer.call(lambda db: deliveries.set_aside(db, first.id, "拒收", now(), version=2))
+    hub.writer.call(lambda db: answers.set_aside(db, first.id, "拒收", now(), version=2))
     assert hub.row("SL0001", "service")[0] == "waiting"
     register(hub)
-    hub.writer.call(lambda db: deliveries.left(db, first.id, 3, "", now()))
+    hub.writer.call(lambda db: answers.left(db, first.id, 3, "", now()))
     assert hub.row("SL0001", "service")[0] == "waiting"
 
 

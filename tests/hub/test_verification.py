@@ -129,7 +129,7 @@ def a_rating(db):
 def test_an_honest_ledger_has_nothing_wrong(honest):
     found, result = verified(honest)
     assert found == []
-    assert result.entries == 2 + 2 * COUNT + 1
+    assert result.entries == 3 + 2 * COUNT + 1
     assert result.checkpoints == 3
 
 
@@ -186,7 +186,7 @@ def test_a_tail_that_was_dropped_is_noticed(insider):
     deed(insider, "DELETE FROM ledger WHERE position > 590")
     found, _ = verified(insider)
     [tail] = [finding for finding in found if finding.what == "tail"]
-    assert "603" in tail.text
+    assert "604" in tail.text
     assert "590" in tail.text
 
 
@@ -248,18 +248,18 @@ def test_a_rating_that_was_added_is_named(insider):
     """Signed with the real key even: there is no invitation for it."""
     deed(insider, lambda db: enter(db, rated("f" * 32, seq=COUNT + 1)))
     found, _ = verified(insider)
-    assert said(found, "invitation") == [604]
+    assert said(found, "invitation") == [605]
 
 
 def test_a_rating_repeated_is_named(insider):
     deed(
         insider,
-        "INSERT INTO ledger SELECT 604, kind, recorded_at, device, invitation, outcome, seq, body"
+        "INSERT INTO ledger SELECT 605, kind, recorded_at, device, invitation, outcome, seq, body"
         " FROM ledger WHERE kind = 'rated' LIMIT 1",
     )
     found, _ = verified(insider)
-    assert said(found, "closed_twice") == [604]
-    assert said(found, "number_twice") == [604]
+    assert said(found, "closed_twice") == [605]
+    assert said(found, "number_twice") == [605]
 
 
 @pytest.mark.parametrize("what", ["kind", "invitation", "outcome", "seq", "device"])
@@ -292,7 +292,7 @@ def test_an_export_is_verified_alone(honest, insider, tmp_path):
     good = run("verify", "--export", out, "--key", key)
     assert good.exit_code == 0, good.output
     assert "没有发现改动" in good.output
-    assert "共 603 条，3 个检查点相符" in good.output
+    assert "共 604 条，3 个检查点相符" in good.output
     lines = (out / "entries.jsonl").read_bytes().splitlines(keepends=True)
     lines[210] = lines[210].replace(b'"k1"', b'"k2"', 1)
     (out / "entries.jsonl").write_bytes(b"".join(lines))

@@ -30,6 +30,12 @@ ROUTES = [
     ("DELETE", window_path("staff"), Scope.SIGN_ON_ANYONE),
     ("GET", "/api/v1/renewals", Scope.RENEWALS),
     ("PUT", "/api/v1/renewals/kiosk-01", Scope.RENEWALS),
+    ("POST", "/api/v1/documents", Scope.RULE),
+    ("GET", "/api/v1/documents/" + "0" * 64, Scope.RULE),
+    ("POST", "/api/v1/invitations/" + "0" * 32 + "/ruling", Scope.RULE),
+    ("GET", "/api/v1/invitations/" + "0" * 32 + "/ruling", Scope.RULE),
+    ("GET", "/api/v1/rulings", Scope.RULE),
+    ("GET", "/api/v1/rulings/9", Scope.RULE),
 ]
 
 

@@ -197,6 +197,21 @@ def test_a_reason_for_a_pause_says_something(hall):
         assert list(answer.faults) == ["reason"], reason
 
 
+def test_a_clerk_has_a_name_that_can_be_seen(hall):
+    """Nothing that looks like nothing, and no second name that looks like the first."""
+    for name in ("", " ", "\u3000", "示例甲\u200b", "\u200d", "\ufe0f", "示\u00ad例甲", "\u2060甲"):
+        answer = hall.ask("PUT", window_path("staff", EMPTY_WINDOW), {"name": name})
+        assert (answer.status, list(answer.faults)) == (422, ["name"]), name
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\u200d", "\u2060", "\u00ad"])
+def test_a_serial_holds_nothing_that_cannot_be_seen(hall, sign):
+    """Else two cases look like one on every screen."""
+    answer = hall.ask("PUT", case_path(f"甲{sign}"), CASE)
+    assert answer.status in (400, 404, 422), sign
+    assert hall.ask("GET", case_path("甲")).kind == "unknown_case"
+
+
 def test_a_list_of_faults_has_an_end(hall):
     """A body of nothing but unknown names is not answered at ten times its length."""
     answer = hall.ask("PUT", case_path(), {f"x{index}": 0 for index in range(3000)})

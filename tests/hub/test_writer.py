@@ -1,5 +1,6 @@
 """One thread writes: whole groups, each job for itself, and nothing stops it."""
 
+import asyncio
 import sqlite3
 import threading
 
@@ -196,6 +197,69 @@ def test_no_job_falls_between_the_doors(tmp_path):
     bench.close()
 
 
+def test_a_coroutine_waits_for_the_commit(bench):
+    """What it is given is on disk; what the job raises it raises."""
+
+    async def work():
+        assert await bench.writer.run(lambda db: insert(db, 1)) == 1
+        assert bench.kept() == [1]
+        with pytest.raises(sqlite3.IntegrityError):
+            await bench.writer.run(lambda db: insert(db, 1))
+
+    asyncio.run(work())
+
+
+def test_who_is_concerned_is_told_after_the_commit_and_only_then(bench):
+    """Once for each change that was made, with what another connection sees by then."""
+    told = []
+
+    def job(x):
+        def work(db, concerned):
+            concerned.add(f"k{x}")
+            return insert(db, x)
+
+        return work
+
+    def tell(concerned):
+        told.append((concerned, bench.kept()))
+
+    async def work():
+        assert await bench.writer.change(job(1), tell) == 1
+        with pytest.raises(sqlite3.IntegrityError):
+            await bench.writer.change(job(1), tell)
+        await bench.writer.change(lambda _, __: None, tell)
+
+    asyncio.run(work())
+    assert told == [({"k1"}, [1]), (set(), [1])]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_hangs_up_takes_back_only_what_has_not_begun(bench, begun):
+    """A change that is being made is made, and told to whom it concerns; else neither."""
+    told, entered = [], threading.Event()
+
+    def job(db, concerned):
+        entered.set()
+        assert bench.gate.wait(BOUND_S)
+        concerned.add("k1")
+        return insert(db, 1)
+
+    async def work():
+        if not begun:
+            bench.hold()
+        waiting = asyncio.create_task(bench.writer.change(job, told.append))
+        await asyncio.sleep(0)  # until the job is handed in
+        if begun:
+            assert await asyncio.to_thread(entered.wait, BOUND_S)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        bench.gate.set()
+        assert await bench.writer.run(lambda db: insert(db, 2)) == 2
+
+    asyncio.run(work())
+    assert (bench.kept(), told) == (([1, 2], [{"k1"}]) if begun else ([2], []))
+
+
 def test_a_writer_that_never_started_can_be_stopped(tmp_path):
     """A hub that cannot start still closes its file."""
     bench = Bench(tmp_path / "t.db")
@@ -244,3 +308,24 @@ def test_a_failing_follower_does_not_stop_the_writer(bench, caplog):
     assert bench.put(2).result(BOUND_S) == 2
     bench.close()
     assert "on-commit=failed" in caplog.text
+
+
+def test_a_disk_that_takes_nothing_is_remembered_until_something_is_written(bench):
+    """Looking works meanwhile, and says nothing about it."""
+    pages = bench.writer.call(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    bench.writer.call(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    with pytest.raises(sqlite3.OperationalError):
+        bench.writer.call(lambda db: insert(db, 1, size=100_000))
+    assert "full" in bench.writer.trouble
+    bench.writer.call(lambda db: db.execute("SELECT 1").fetchone())
+    assert bench.writer.trouble
+    bench.writer.call(lambda db: db.execute("PRAGMA max_page_count = 1073741823").fetchone())
+    bench.put(2).result(BOUND_S)
+    assert bench.writer.trouble == ""
+
+
+def test_what_the_database_itself_refuses_is_no_trouble_of_the_disk(bench):
+    bench.put(1).result(BOUND_S)
+    with pytest.raises(sqlite3.IntegrityError):
+        bench.put(1).result(BOUND_S)
+    assert bench.writer.trouble == ""

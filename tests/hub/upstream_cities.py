@@ -116,8 +116,11 @@ class Register:
         self.records = []
         self._keys = set()
 
-    def take(self, record, *, replace=False):
-        """Return "ok", "exists" or the reason of a refusal; `replace`: a case may be corrected."""
+    def take(self, record, *, replace=False, rule=True):
+        """Return "ok", "exists" or the reason of a refusal.
+
+        `replace`: a case may be corrected; `rule`: a rating may be made invalid.
+        """
         rating = "satisfaction" in record
         try:
             (check_rating if rating else check_service)(record)
@@ -128,11 +131,15 @@ class Register:
         if rating and case not in self._keys:
             return "没有对应的办件服务数据，请先上报办件"
         if key in self._keys:
-            if not replace or rating:
+            before = next(r for r in self.records if _whole_key(r) == key)
+            ruling = (
+                rating
+                and rule
+                and (before["EffectivEvalua"], record["EffectivEvalua"]) == ("1", "0")
+            )
+            if not (ruling or (replace and not rating)):
                 return "exists"
-            self.records = [
-                r for r in self.records if (*_key(r), "satisfaction" in r) != (*case, False)
-            ]
+            self.records.remove(before)
         self._keys.add(key)
         self.records.append(record)
         return "ok"
@@ -143,7 +150,9 @@ class StandIn:
 
     `order`, `prefix`, `signs`, `decode`: how it expects SM2. `seal`: what of an envelope is
     sealed. `lose_next`: as many answers are lost on the way. `updates`: whether a case that it
-    has is replaced when it comes again, or only at /update. `late_s`: how late its Date is.
+    has is replaced when it comes again, or only at /update. `rulings`: likewise whether a rating
+    is made invalid when it comes again so, only at /ruling, or never. `late_s`: how late
+    its Date is.
     """
 
     def __init__(
@@ -156,6 +165,7 @@ class StandIn:
         decode=bytes.fromhex,
         seal="records",
         updates="endpoint",
+        rulings="again",
         late_s=0,
         tls=None,
     ):
@@ -169,6 +179,7 @@ class StandIn:
         self._decode = decode
         self._seal = seal
         self._updates = updates
+        self._rulings = rulings
         self._late_s = late_s
         self._tls = tls
         self._ready = threading.Event()
@@ -213,11 +224,12 @@ class StandIn:
         except Untrusted as error:
             word = str(error)
         else:
-            if ("satisfaction" in record) != (request.path == "/evaluate"):
+            if ("satisfaction" in record) != (request.path in ("/evaluate", "/ruling")):
                 word = "地址与数据不符"
             else:
                 replace = self._updates == "again" or request.path == "/update"
-                word = self.register.take(record, replace=replace)
+                rule = self._rulings == ("endpoint" if request.path == "/ruling" else "again")
+                word = self.register.take(record, replace=replace, rule=rule)
         if self.lose_next:
             self.lose_next -= 1
             request.transport.abort()
@@ -318,8 +330,10 @@ def _single(body):
     }
 
 
-def _key(record):
-    return record["projectNo"], record["serviceNumber"]
+def _whole_key(record):
+    """By what a record is known: a service record by its service, a rating by its number too."""
+    number = (record["assessNumber"],) if "satisfaction" in record else ()
+    return record["projectNo"], record["serviceNumber"], *number
 
 
 def http(status, body, kind="application/json", more=""):

@@ -21,6 +21,7 @@ from hub.renewal import Renewals
 from hub.roster import Roster
 from hub.rules.access import KEY_SCOPES
 from hub.rules.checkpoint import Verifier
+from hub.rulings import Rulings
 from hub.store import api_keys
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
@@ -29,8 +30,10 @@ from hub.web import app, auth
 from hub.web.ledger import PublicLedger
 from hub.web.values import Health
 from hub.windows import Windows
+from protocol import signing
 from protocol.messages import Staff
 
+KIOSK_KEY = signing.generate_key()
 LEDGER_KEY = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 LEDGER = Verifier("pingyi/demo", LEDGER_KEY.public_key().public_bytes_raw())
 CITIZEN = "示例办事人"
@@ -139,6 +142,13 @@ class Hall:
                 self.roster,
                 now=lambda: self.now,
                 publish=lambda *sent: self.published.append(sent),
+            ),
+            rulings=Rulings(
+                self.base / "hub.db",
+                self.writer,
+                Vault(b"k" * 32),
+                verify=lambda device, jws: signing.verify(jws, device, KIOSK_KEY.public_key()),
+                now=lambda: self.now,
             ),
             keys=auth.Keys(self.base / "hub.db", now=lambda: self.now),
             ledger=PublicLedger(self.base / "hub.db", LEDGER),

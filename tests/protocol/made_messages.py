@@ -1,5 +1,7 @@
 """Valid messages of every kind, made by hypothesis out of what the rules allow."""
 
+import re
+
 from hypothesis import strategies as st
 
 from protocol.catalogue import CURRENT, load
@@ -25,25 +27,34 @@ UNSEEN = (
 )
 """Direction marks (Unicode's Bidi_Control), line separators, byte order mark."""
 
+NO_WIDTH = "\u00ad\u200b\u200c\u200d\u2060"
+"""What takes no place: in a citizen's own words it is taken out, elsewhere refused."""
+
+BLANK = "\u034f\u115f\u1160\u180e\u2061\u2065\u2800\u3164\ufe00\ufe0f\uffa0"
+"""What may stand beside characters that can be seen, but makes no name."""
+
+_BLANK = "[\u034f\u115f\u1160\u180e\u2061-\u2065\u2800\u3164\ufe00-\ufe0f\uffa0]"
 MOST = 1 << 53
 
 
 def plain(least, most, also=""):
     """Text as it may stand on the screen."""
-    seen = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters=UNSEEN)
+    seen = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters=UNSEEN + NO_WIDTH)
     return st.text(seen | st.sampled_from(also) if also else seen, min_size=least, max_size=most)
 
 
 identifiers = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
 millis = st.integers(0, MOST)
-names = plain(1, 40)
+names = plain(1, 40).filter(
+    lambda text: any(not (sign.isspace() or re.match(_BLANK, sign)) for sign in text)
+)
 labels = plain(0, 40)
 words = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=40)
 devices = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
 serials = plain(1, 64).filter(
     lambda text: not any(sign.isspace() or sign in "/?#%\\" for sign in text)
 )
-segments = names.filter(lambda text: "/" not in text and text not in (".", ".."))
+segments = plain(1, 40).filter(lambda text: "/" not in text and text not in (".", ".."))
 windows = st.builds(Window, name=segments, label=labels)
 staff = st.builds(Staff, name=names, number=labels, post=labels)
 stamps = st.builds(

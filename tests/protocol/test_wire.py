@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from made_messages import (
+    BLANK,
+    NO_WIDTH,
     UNSEEN,
     identifiers,
     invitations,
@@ -232,6 +234,42 @@ def test_what_cannot_be_seen_has_no_place_in_what_is_read(sign):
     with pytest.raises(Malformed):
         wire.decode(Settings, wire.encode(settings))
     assert readable(f"好{sign}评") == "好评"
+
+
+@pytest.mark.parametrize("sign", NO_WIDTH)
+def test_what_takes_no_place_makes_no_second_name_or_number(sign):
+    """Who reads a name or a serial sees all of it; old comments with such a sign still count."""
+    invitation = Invitation(
+        id=ID,
+        serial="SL-1",
+        service_number=1,
+        matter="企业登记",
+        window=Window(name="1号窗口"),
+        staff=Staff(name="示例甲"),
+        issued_at=1,
+        ttl_ms=60_000,
+    )
+    whole = wire.encode(Slot(version=1, invitation=invitation)).decode()
+    assert wire.decode(Slot, whole.encode()).invitation == invitation
+    for known in ("示例甲", "SL-1"):
+        assert whole.count(known) == 1
+        with pytest.raises(Malformed):
+            wire.decode(Slot, whole.replace(known, f"{known}{sign}").encode())
+    assert readable(f"好{sign}评") == "好评"
+    assert wire.decode(AnyOutcome, rated(comment=f"好{sign}评")).comment == f"好{sign}评"
+
+
+@pytest.mark.parametrize("name", [" ", "\u3000", "\xa0", "\t", *BLANK, f" {BLANK} "])
+def test_a_name_has_something_to_be_seen(name):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"name": name}, Staff)
+
+
+@pytest.mark.parametrize(
+    "name", ["示例甲", "葛\U000e0100", "\U00020bb7\ufe00", "Ann Lee", "\u3000甲", "\U0003134a", "."]
+)
+def test_rare_names_and_their_variants_are_names(name):
+    assert msgspec.convert({"name": name}, Staff).name == name
 
 
 def test_every_direction_mark_of_unicode_is_known():

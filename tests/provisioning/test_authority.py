@@ -222,7 +222,7 @@ def test_a_voucher_of_another_kiosk_is_refused_and_stays_good(authority):
 def test_a_voucher_that_was_never_made_is_refused(authority, guess):
     """Whatever is typed, nothing is issued."""
     authority.voucher("kiosk-01", "hall-a", NOW)
-    with pytest.raises(VoucherUnknown, match="核对是否抄错"):
+    with pytest.raises(VoucherUnknown, match="请重新执行 enrol"):
         authority.issue(request("kiosk-01"), guess, NOW)
     assert not authority.register.entries()
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from provisioning.__main__ import main
 from provisioning.authority import Authority
 
 SECRET = "correct horse battery"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -121,6 +123,18 @@ def test_a_passphrase_file_that_will_not_do_is_explained(tmp_path, content, mode
     assert not (tmp_path / "ca").exists()
 
 
+def test_what_init_sends_people_to_exists(tmp_path):
+    """Every command that its next steps name, and every one that the handbook names."""
+    (tmp_path / "passphrase").write_text(SECRET + "\n")
+    (tmp_path / "passphrase").chmod(0o600)
+    given = ("--dir", tmp_path / "ca", "--passphrase-file", tmp_path / "passphrase")
+    done = CliRunner().invoke(main, ["init", *map(str, given)])
+    named = re.findall(r"[a-z][a-z-]+", done.stdout.split("3. ", 1)[1])
+    assert set(named) == {"server-certificate", "enrol", "batch"} <= set(main.commands)
+    handbook = (ROOT / "docs" / "enrolment.zh-CN.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"pingyi-provision ([a-z-]+)", handbook)) <= set(main.commands)
+
+
 def test_a_wrong_passphrase_ends_with_advice_and_no_traceback(desk, tmp_path):
     """The message comes on the error output, with code 1."""
     (tmp_path / "passphrase").write_text("wrong horse battery\n")
@@ -135,7 +149,7 @@ def test_a_damaged_register_ends_with_advice_and_no_traceback(desk, tmp_path):
     with closing(sqlite3.connect(tmp_path / "ca" / "authority.db")) as by_hand:
         by_hand.execute("DROP TABLE vouchers")
         by_hand.commit()
-    done = desk("voucher", "--device", "kiosk-01", "--hall", "hall-a")
+    done = desk("revoke", "kiosk-01", "--reason", "被盗")
     assert done.exit_code == 1
     assert "从备份恢复" in done.stderr
 
@@ -175,19 +189,15 @@ def test_a_bad_server_name_leaves_nothing_behind(desk, tmp_path):
     assert "还没有签发过证书" in desk("list").stdout
 
 
-def test_a_voucher_is_shown_once_and_alone_on_the_output(desk, tmp_path):
-    """A script can read it; the warning about a kiosk in use goes to the error output."""
-    first = desk("voucher", "--device", "kiosk-01", "--hall", "hall-a", "--hours", 2)
-    assert len(first.stdout.strip().replace("-", "")) == 32
-    assert not first.stderr
+def test_whoever_enrols_a_name_again_is_told_what_becomes_of_the_one_before(desk, tmp_path):
+    """Before anything happens on the cable; a name that is free is enrolled without a word."""
+    where = ("--port", tmp_path / "none", "--hall", "hall-a", "--hub", "hub.example:8883")
+    first = desk("enrol", "--device", "kiosk-01", *where, keys=True)
+    assert "作废" not in first.stderr
     enrol(tmp_path)
-    assert (
-        "作废原来那台的证书" in desk("voucher", "--device", "kiosk-01", "--hall", "hall-a").stderr
-    )
-    other = desk("voucher", "--device", "kiosk-01", "--hall", "hall-b")
-    assert other.exit_code == 1
-    assert "已在大厅 hall-a 入网" in other.stderr
-    assert "小写字母" in desk("voucher", "--device", "评价器", "--hall", "hall-a").stderr
+    again = desk("enrol", "--device", "kiosk-01", *where, keys=True)
+    assert "作废原来那台的证书" in again.stderr
+    assert "pingyi-provision crl" in again.stderr
 
 
 def test_a_stolen_kiosk_is_revoked_and_the_list_written_in_one_step(desk, tmp_path):
@@ -306,11 +316,10 @@ def test_labels_of_nothing_are_explained(desk, tmp_path):
     assert "--csv" in done.stderr
 
 
-@pytest.mark.parametrize("word", ["list", "voucher", "revoke", "label"])
+@pytest.mark.parametrize("word", ["list", "revoke", "label"])
 def test_a_directory_without_an_authority_is_explained(tmp_path, word):
     """The commands that need no passphrase say it as well, and make nothing."""
     extra = {
-        "voucher": ["--device", "kiosk-01", "--hall", "hall-a"],
         "revoke": ["kiosk-01", "--reason", "被盗"],
         "label": ["--out", str(tmp_path / "l.svg")],
     }.get(word, [])

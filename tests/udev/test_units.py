@@ -56,6 +56,22 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
     assert (found.returncode, ours) == (0, [])
 
 
+def test_the_handbooks_agree_whose_the_configuration_is():
+    """broker-config runs as this user and writes beside the configuration."""
+    handbooks = (UDEV / "README.zh-CN.md", UDEV.parent / "docs" / "operations.zh-CN.md")
+    told = [
+        re.search(r"install -d -o (\S+) -g (\S+) -m (\d+) /etc/pingyi\b", each.read_text("utf-8"))
+        for each in handbooks
+    ]
+    assert [found and found.groups() for found in told] == [("pingyi", "pingyi", "750")] * 2
+
+
+def test_the_hub_may_hold_a_connection_for_everybody():
+    """A hall has more pages and kiosks than systemd's 1024 descriptors."""
+    unit = (UDEV / "units" / "pingyi-hub.service").read_text(encoding="utf-8")
+    assert int(re.search(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)[1]) >= 65_536
+
+
 def test_the_programs_of_the_units_exist_with_their_options():
     """Parsed by the programs themselves."""
     found = [(program, words) for unit in UNITS for program, words in calls(unit)]

@@ -3,11 +3,14 @@
 from sqlite_utils import Database, Migrations
 
 from hub.store.schema.afterwards import AFTERWARDS
+from hub.store.schema.arrivals import ARRIVALS
 from hub.store.schema.bindings import BINDINGS
 from hub.store.schema.citizens import CITIZENS
+from hub.store.schema.documents import DOCUMENTS
 from hub.store.schema.exchanges import EXCHANGES
 from hub.store.schema.ledger import LEDGER
 from hub.store.schema.people import PEOPLE
+from hub.store.schema.portraits import PORTRAITS
 from hub.store.schema.state import DEVICE_KEYS, REVOCATIONS, STATE
 from hub.store.schema.tree import TREE
 
@@ -84,3 +87,23 @@ def m010_afterwards(db: Database) -> None:
     """Rulings and later words, to the city too."""
     for statement in AFTERWARDS:
         db.execute(statement)
+
+
+@migrations()
+def m011_portraits(db: Database) -> None:
+    """Photographs of clerks."""
+    for statement in PORTRAITS:
+        db.execute(statement)
+
+
+@migrations()
+def m012_documents(db: Database) -> None:
+    """Evidence documents, and the rulings that rest on them."""
+    for statement in DOCUMENTS:
+        db.execute(statement)
+
+
+@migrations()
+def m013_arrivals(db: Database) -> None:
+    """Keys of kiosks stand in the ledger from their arrival on."""
+    db.execute(ARRIVALS)

@@ -1,5 +1,7 @@
 """The ledger, with triggers by which the database itself refuses to alter it (m001)."""
 
+from hub.store.schema.only_grows import only_grows
+
 LEDGER = (
     """
     CREATE TABLE ledger (
@@ -14,25 +16,5 @@ LEDGER = (
     ) STRICT
     """,
     "CREATE INDEX ledger_device_seq ON ledger (device, seq)",
-    """
-    CREATE TRIGGER ledger_never_updated BEFORE UPDATE ON ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever updated'); END
-    """,
-    """
-    CREATE TRIGGER ledger_never_deleted BEFORE DELETE ON ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever deleted'); END
-    """,
-    """
-    CREATE TRIGGER ledger_never_replaced BEFORE INSERT ON ledger
-    WHEN NEW.position IS NOT NULL
-        AND EXISTS (SELECT 1 FROM ledger WHERE position = NEW.position)
-    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: no entry is ever replaced'); END
-    """,
-    # A position out of turn would stop all later entries, or let SQLite number them at random.
-    """
-    CREATE TRIGGER ledger_without_gaps AFTER INSERT ON ledger
-    WHEN NEW.position <> 1 + coalesce(
-        (SELECT max(position) FROM ledger WHERE position < NEW.position), 0)
-    BEGIN SELECT RAISE(ABORT, 'the ledger only grows: entries are numbered without gaps'); END
-    """,
+    *only_grows("ledger", "ledger"),
 )

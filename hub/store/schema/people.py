@@ -1,5 +1,7 @@
 """Who may do what, and what was done: users, sessions, keys, the audit trail (m006)."""
 
+from hub.store.schema.only_grows import only_grows
+
 PEOPLE = (
     """
     CREATE TABLE users (
@@ -59,24 +61,5 @@ PEOPLE = (
     ) STRICT
     """,
     "CREATE INDEX audit_actor ON audit (actor, position)",
-    """
-    CREATE TRIGGER audit_never_updated BEFORE UPDATE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit trail only grows: no entry is ever updated'); END
-    """,
-    """
-    CREATE TRIGGER audit_never_deleted BEFORE DELETE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit trail only grows: no entry is ever deleted'); END
-    """,
-    """
-    CREATE TRIGGER audit_never_replaced BEFORE INSERT ON audit
-    WHEN NEW.position IS NOT NULL
-        AND EXISTS (SELECT 1 FROM audit WHERE position = NEW.position)
-    BEGIN SELECT RAISE(ABORT, 'the audit trail only grows: no entry is ever replaced'); END
-    """,
-    """
-    CREATE TRIGGER audit_without_gaps AFTER INSERT ON audit
-    WHEN NEW.position <> 1 + coalesce(
-        (SELECT max(position) FROM audit WHERE position < NEW.position), 0)
-    BEGIN SELECT RAISE(ABORT, 'the audit trail only grows: entries are numbered without gaps'); END
-    """,
+    *only_grows("audit", "audit trail"),
 )

@@ -8,9 +8,10 @@ from hub.accounts import changes, lockout, passwords
 from hub.accounts.errors import AccountError
 from hub.accounts.wording import ROLE_MEANINGS
 from hub.rules.access import Role, Scope
-from hub.store import users
+from hub.store import portraits, users
 from hub.web.pages import render, troubles
 from hub.web.pages.forms import Form
+from hub.web.pages.portraits import DONE as PORTRAIT_DONE
 from hub.web.pages.site import Http, TheSite, form, person
 from protocol import strict
 from protocol.messages import Staff
@@ -21,6 +22,7 @@ _DONE = {
     "disabled": "账号已停用，已登录的随即退出。",
     "enabled": "账号已启用。",
     "unlocked": "已解除锁定，可以立即登录。",
+    **PORTRAIT_DONE,
 }
 _ONE = "/accounts/{name:str}"
 _BACK = "/accounts/{name}"
@@ -60,14 +62,19 @@ async def add(request: Http, site: TheSite) -> Response[Any]:
 async def account(request: Http, site: TheSite) -> Response[Any]:
     """Show one user."""
     name = str(request.path_params["name"])
-    found, locks = await site.register.look(
-        lambda db: (changes.user(db, name), lockout.locks_of(db, site.now(), name))
+    found, locks, portrait = await site.register.look(
+        lambda db: (
+            changes.user(db, name),
+            lockout.locks_of(db, site.now(), name),
+            portraits.of_user(db, name),
+        )
     )
     return render.page(
         request,
         "account.html",
         user=found,
         locks=locks,
+        portrait=portrait,
         roles=ROLE_MEANINGS,
         myself=found.name == person(request).user.name,
         done=_DONE.get(request.query_params.get("done", ""), ""),

@@ -12,8 +12,10 @@ from hub.bindings import Bindings
 from hub.config import HubConfig
 from hub.desk import Desk
 from hub.pairing import Codes
+from hub.picture import Studio
 from hub.renewal import Renewals
 from hub.roster import Roster
+from hub.rulings import Rulings
 from hub.store.writer import Writer
 from hub.web.pages.site import Site
 
@@ -31,6 +33,7 @@ def assemble(
     codes: Codes,
     renewals: Renewals,
     roster: Roster,
+    rulings: Rulings,
     online: Callable[[str], bool],
     revoked: Callable[[], Collection[str]],
     changed: Callable[[Iterable[str]], None],
@@ -58,11 +61,13 @@ def assemble(
         denials=denials,
         hasher=hasher,
         register=Register(path, writer, now=now, changed=changed),
+        studio=Studio(),
         bindings=bindings,
         desk=desk,
         codes=codes,
         renewals=renewals,
         roster=roster,
+        rulings=rulings,
         online=online,
         revoked=revoked,
     )

@@ -10,7 +10,9 @@ from litestar import Response, get, post
 from hub.bindings import WindowStatus
 from hub.errors import KioskWorks, TooManyTries, UnknownWindow, WrongCode
 from hub.rules.access import Scope
+from hub.store import portraits
 from hub.web.pages import render, troubles
+from hub.web.pages.portraits import DONE as PORTRAIT_DONE
 from hub.web.pages.site import Http, TheSite, form, person
 
 _DONE = {
@@ -18,6 +20,7 @@ _DONE = {
     "off": "已签退。",
     "paired": "配对完成，评价器已换上窗口画面。",
     "cancelled": "已取消，那台评价器会换一个新的配对码。请核对后重新输入。",
+    **PORTRAIT_DONE,
 }
 REFRESH_S = 5
 
@@ -26,10 +29,11 @@ REFRESH_S = 5
 async def my_window(request: Http, site: TheSite) -> Response[Any]:
     """Show where the clerk sits, and the windows where they could."""
     windows = await site.bindings.windows()
-    staff = person(request).caller.staff
+    staff, name = person(request).caller.staff, person(request).user.name
     return render.page(
         request,
         "my_window.html",
+        portrait=await site.register.look(lambda db: portraits.of_user(db, name)),
         mine=_seat_of(windows, request),
         windows=windows,
         staff=staff,

@@ -70,38 +70,51 @@ def guard(site: Site) -> Callable[[Connection, BaseRouteHandler], Awaitable[None
     """Return the guard of all pages behind the sign-in."""
 
     async def check(connection: Connection, route: BaseRouteHandler) -> None:
-        place = auth.address(connection)
-        found = site.door.who(token(connection, "session", secure=site.secure), place)
+        shown = token(connection, "session", secure=site.secure)
+        found = site.door.who(shown, auth.address(connection))
         if not isinstance(found, Person):
             raise SignInNeeded(_wanted(connection), found.why)
         connection.state.person = found
-        if connection.scope.get("method") not in _SAFE:
-            try:
-                forms.check_origin(connection, site.hosts)
-                form = await forms.read(connection)
-                forms.check_token(form, found.session.csrf)
-            except Refused as refused:
-                if refused.kind == "forbidden":
-                    _note(site, connection, found, "csrf", place)
-                raise
-            connection.state.form = form
-        if found.user.must_change and not route.opt.get(UNCHANGED):
-            raise ChangeNeeded(_wanted(connection))
-        scope: Scope | None = route.opt.get(auth.SCOPE)
-        if scope is not None and not found.caller.may(scope):
-            _note(site, connection, found, scope, place)
-            raise Refused("forbidden", "您的账号没有这项权限；工作需要时请联系信息化管理员")
+        try:
+            await _let_in(site, connection, route, found)
+        except BaseException:
+            if form := connection.state.get("form"):
+                await form.close()
+            raise
 
     return check
 
 
-def _note(site: Site, connection: Connection, found: Person, why: str, place: str) -> None:
+async def _let_in(
+    site: Site, connection: Connection, route: BaseRouteHandler, found: Person
+) -> None:
+    scope: Scope | None = route.opt.get(auth.SCOPE)
+    may = scope is None or found.caller.may(scope)
+    if connection.scope.get("method") not in _SAFE:
+        try:
+            forms.check_origin(connection, site.hosts)
+            # The files of one who may not send them are not even read.
+            form = await forms.read(connection, files=route.opt.get(forms.FILES, 0) if may else 0)
+            connection.state.form = form
+            forms.check_token(form, found.session.csrf)
+        except Refused as refused:
+            if refused.kind == "forbidden":
+                _note(site, connection, found, "csrf")
+            raise
+    if found.user.must_change and not route.opt.get(UNCHANGED):
+        raise ChangeNeeded(_wanted(connection))
+    if scope is not None and not may:
+        _note(site, connection, found, scope)
+        raise Refused("forbidden", "您的账号没有这项权限；工作需要时请联系信息化管理员")
+
+
+def _note(site: Site, connection: Connection, found: Person, why: str) -> None:
     denial = Denial(
         actor=found.caller.name,
         action="forbidden",
         target=auth.called(connection),
         why=why,
-        address=place,
+        address=found.caller.address,
     )
     site.denials.note(denial)
 

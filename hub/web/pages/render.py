@@ -33,6 +33,7 @@ _ENVIRONMENT.filters |= {
 PLACES = (
     ("/my-window", "我的窗口", "签到、签退，看评价器是否正常", Scope.SIGN_ON),
     ("/windows", "窗口一览", "谁在哪个窗口，暂停与恢复，历史", Scope.BINDINGS),
+    ("/rulings", "复核认定", "查看申请复核的评价，认定不予采纳", Scope.RULE),
     ("/kiosks", "评价器", "在线情况、证书、续期申请", Scope.DEVICES),
     ("/accounts", "账号", "新建、调整、重设口令、解锁", Scope.ACCOUNTS),
     ("/keys", "接口密钥", "发给窗口业务系统的密钥", Scope.ACCOUNTS),

@@ -7,7 +7,18 @@ from litestar import Response, Router, get
 from litestar.di import Provide
 from litestar.types import Message, Scope
 
-from hub.web.pages import accounts, counter, entry, keys, kiosks, trail, troubles, windows
+from hub.web.pages import (
+    accounts,
+    counter,
+    entry,
+    keys,
+    kiosks,
+    portraits,
+    rulings,
+    trail,
+    troubles,
+    windows,
+)
 from hub.web.pages.guard import guard
 from hub.web.pages.site import Site
 
@@ -49,8 +60,10 @@ def router(site: Site) -> list[Any]:
             *entry.GUARDED,
             *counter.PAGES,
             *windows.PAGES,
+            *rulings.PAGES,
             *kiosks.PAGES,
             *accounts.PAGES,
+            *portraits.PAGES,
             *keys.PAGES,
             *trail.PAGES,
         ],

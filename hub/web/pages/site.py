@@ -15,8 +15,10 @@ from hub.accounts.register import Register
 from hub.bindings import Bindings
 from hub.desk import Desk
 from hub.pairing import Codes
+from hub.picture import Studio
 from hub.renewal import Renewals
 from hub.roster import Roster
+from hub.rulings import Rulings
 from hub.web.pages.forms import Form
 
 Http = Request[Any, Any, Any]
@@ -38,11 +40,13 @@ class Site(Struct, frozen=True, kw_only=True):
     denials: Denials
     hasher: Hasher
     register: Register
+    studio: Studio
     bindings: Bindings
     desk: Desk
     codes: Codes
     renewals: Renewals
     roster: Roster
+    rulings: Rulings
     online: Callable[[str], bool]
     revoked: Callable[[], Collection[str]]
 

@@ -1,0 +1,242 @@
+"""Rulings under an insider with full access to the file: what `verify` says of each deed."""
+
+import json
+import shutil
+from contextlib import closing
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from rulings_world import PDF, PNG, REASON, RulingHall
+from world_hall import KEYS, NOW
+
+from hub.__main__ import main
+from hub.keys import pem_of
+from hub.notary import load_or_create
+from hub.rules import tree
+from hub.rules.afterwards import Ruled
+from hub.rules.checkpoint import Checkpoint, Verifier, sign
+from hub.store import afterwards, deliveries, invitations, keys, ledger
+from hub.store import tree as store
+from hub.store.database import connect
+from hub.verification import report, sources
+
+ORIGIN = "pingyi/demo"
+
+
+def checkpointed(db, key):
+    while store.grow(db, 512):
+        pass
+    size = ledger.size(db)
+    checkpoint = Checkpoint(ORIGIN, size, tree.root(size, store.Nodes(db)))
+    store.publish(db, checkpoint, sign(checkpoint, key), NOW)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """A hub's state with a few ratings, two rulings among them, and a checkpoint over all."""
+    folder = tmp_path_factory.mktemp("honest")
+    (folder / "state").mkdir()
+    (folder / "hub.toml").write_text(
+        'hall = "demo"\nhall_name = "示例大厅"\nstate = "state"\n', encoding="utf-8"
+    )
+    key = load_or_create(folder / "state" / "ledger.key", needed=False)
+    with RulingHall(folder / "state") as hall:
+        pem = pem_of(KEYS["k1"].public_key())
+        hall.writer.call(lambda db: keys.remember(db, "k1", pem, NOW))
+        ratings = [hall.rate(f"SL{n}", level=1, reasons=("108",), seq=n) for n in range(1, 5)]
+        evidence = [hall.keep(PDF), hall.keep(PNG)]
+        hall.rule(ratings[0], evidence=evidence)
+        hall.rule(ratings[1], evidence=evidence[:1])
+        hall.writer.call(lambda db: checkpointed(db, key))
+    return folder
+
+
+@pytest.fixture
+def insider(honest, tmp_path):
+    shutil.copytree(honest, tmp_path / "hub")
+    return tmp_path / "hub"
+
+
+def deed(folder, work):
+    """Do something with all guards down."""
+    with closing(connect(folder / "state" / "hub.db")) as db:
+        db.conn.execute("PRAGMA foreign_keys = OFF")
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for (name,) in db.conn.execute(triggers).fetchall():
+            db.conn.execute(f"DROP TRIGGER {name}")
+        result = db.conn.execute(work) if isinstance(work, str) else work(db)
+        db.conn.commit()
+        return result
+
+
+def verified(folder):
+    found = []
+    key = load_or_create(folder / "state" / "ledger.key", needed=True)
+    by = Verifier(ORIGIN, key.public_key().public_bytes_raw())
+    with closing(connect(folder / "state" / "hub.db")) as db:
+        result = report.verify(sources.live(db, by), found.append)
+        report.around(db, found.append)
+    return [each for each in found if each.what != "guards"], result
+
+
+def said(found, what):
+    return [each.position for each in found if each.what == what and each.grave]
+
+
+def ruled(folder):
+    """Position, invitation and body of the rulings, in order."""
+    with closing(connect(folder / "state" / "hub.db")) as db:
+        rows = db.conn.execute(
+            "SELECT position, invitation, body FROM ledger WHERE kind = 'ruled' ORDER BY position"
+        ).fetchall()
+    return [(p, name, msgspec.json.decode(body, type=Ruled)) for p, name, body in rows]
+
+
+def add(db, body, invitation, **more):
+    """Enter a ruling as only somebody with the file in hand can."""
+    fields = {"kind": "ruled", "recorded_at": NOW, "device": "", "invitation": invitation}
+    text = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return ledger.append(db, ledger.Entry(**(fields | more), body=text))
+
+
+def test_an_honest_ledger_with_rulings_has_nothing_wrong(honest, tmp_path):
+    """Live and as an export; both tell how many ratings are not adopted."""
+    found, result = verified(honest)
+    assert found == []
+    assert (result.rated, result.ruled) == (4, 2)
+    runner = CliRunner()
+    live = runner.invoke(main, ["verify", "--config", str(honest / "hub.toml")])
+    assert live.exit_code == 0, live.output
+    assert "评价 4 条，其中复核认定不予采纳、按未评计 2 条" in live.output
+    out = tmp_path / "out"
+    made = runner.invoke(main, ["export", "--config", str(honest / "hub.toml"), "--out", str(out)])
+    assert made.exit_code == 0
+    alone = runner.invoke(main, ["verify", "--export", str(out)])
+    assert alone.exit_code == 0, alone.output
+    assert "按未评计 2 条" in alone.output
+    assert "证据文件不在导出的目录里" in alone.output
+    assert "证据文件不在导出的目录里" not in live.output
+
+
+def test_the_status_command_shows_what_counts(honest):
+    """Valid = rated - not adopted - repeated."""
+    told = CliRunner().invoke(main, ["status", "--config", str(honest / "hub.toml")])
+    assert "有效评价 2 = 已评 4 - 复核不采纳 2 - 重复评价 0" in told.output
+
+
+def test_a_ruling_that_was_deleted_is_named(insider):
+    """By the gap, and by what is left of it beside the ledger."""
+    (first, *_), _ = ruled(insider)
+    deed(
+        insider,
+        lambda db: db.conn.execute("DELETE FROM ledger WHERE position = ?", (first,)),
+    )
+    found, _ = verified(insider)
+    assert said(found, "position") == [first + 1]
+    assert any("不是复核认定" in each.text for each in found)
+
+
+def test_a_reason_that_was_edited_is_named(insider):
+    """It no longer fits what was signed: the checkpoint over it says so."""
+    (first, *_), _ = ruled(insider)
+    deed(
+        insider,
+        lambda db: db.conn.execute(
+            "UPDATE ledger SET body = CAST(replace(CAST(body AS TEXT), '误按', '撤回') AS BLOB)"
+            " WHERE position = ?",
+            (first,),
+        ),
+    )
+    found, _ = verified(insider)
+    (root,) = [each for each in found if each.what == "root"]
+    assert root.grave
+
+
+def test_a_ruling_on_its_way_without_an_entry_is_named(insider):
+    """And it does not count: what is valid is read from the ledger."""
+    deed(insider, lambda db: deliveries.queue(db, "ruling", ("SL3", 1), 1, NOW))
+    found, _ = verified(insider)
+    assert [each.text for each in found] == [
+        "有一条复核认定等待或已经报送，而台账第 1 条不是复核认定"
+    ]
+    with closing(connect(insider / "state" / "hub.db")) as db:
+        assert invitations.account(db).ruled == 2
+        assert not afterwards.ruling_settled(db, "SL3", 1)
+
+
+def test_a_ruling_that_was_entered_by_sql_is_named(insider):
+    """The ledger takes an entry more; the audit trail knows nothing of it."""
+
+    def rule(db):
+        position, name = db.conn.execute(
+            "SELECT position, invitation FROM ledger WHERE kind = 'rated' AND seq = 4"
+        ).fetchone()
+        return add(db, Ruled(of=position, by="user:bangong", reason=REASON), name)
+
+    position = deed(insider, rule)
+    found, _ = verified(insider)
+    assert [(each.position, each.what) for each in found] == [(position, "ruling")]
+    assert "没有操作记录" in found[0].text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"of": 1}, "不是在它之前的有效评价"),
+        ({"of": 99}, "不是在它之前的有效评价"),
+        ({"of": 0}, "不是在它之前的有效评价"),
+        ({"by": " "}, "没有写明由谁"),
+        ({"reason": ""}, "无法读取"),
+        ({"reason": " \n"}, "没有理由"),
+        ({"evidence": [""]}, "没有指纹"),
+        ({"evidence": ["x"]}, "无法读取"),
+        ({"of": "x"}, "无法读取"),
+        ({}, "重复"),
+    ],
+)
+def test_a_ruling_that_is_none_is_named(insider, change, says):
+    """On no rating before it, by nobody, without a reason, a second time."""
+    first = ruled(insider)[0]
+    body = json.dumps(msgspec.to_builtins(first[2]) | change).encode()
+    position = deed(insider, lambda db: add(db, body, first[1]))
+    found, _ = verified(insider)
+    assert position in said(found, "ruling")
+    assert any(says in each.text for each in found), [each.text for each in found]
+
+
+def test_a_ruling_of_another_invitation_or_by_a_kiosk_is_named(insider):
+    """What stands beside the body has to fit it."""
+    (_, name, body), (_, other, _) = ruled(insider)
+    position = deed(insider, lambda db: add(db, body, other, device="k1", seq=77))
+    assert name != other
+    found, _ = verified(insider)
+    texts = [each.text for each in found if each.position == position]
+    assert any("登记成了评价器送来的" in text for text in texts)
+    assert any("的不同" in text for text in texts)
+
+
+def test_evidence_that_is_gone_is_named(insider):
+    """Each ruling that rests on it."""
+    places = [place for place, *_ in ruled(insider)]
+    deed(insider, "DELETE FROM documents WHERE kind = 'pdf'")
+    found, _ = verified(insider)
+    assert said(found, "evidence") == places
+
+
+def test_a_word_of_the_city_on_a_ruling_that_is_none_is_named(insider):
+    """`delivered` names the ruling that the city has."""
+    rated = ruled(insider)[0][2].of
+    said_of = deliveries.Delivered(
+        serial="SL1", service_number=1, kind="ruling", of=rated, answer="accepted"
+    )
+    entry = ledger.Entry(
+        kind="delivered",
+        recorded_at=NOW,
+        device="",
+        invitation="",
+        body=msgspec.json.encode(said_of),
+    )
+    position = deed(insider, lambda db: ledger.append(db, entry))
+    found, _ = verified(insider)
+    assert said(found, "delivery") == [position]
