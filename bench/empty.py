@@ -7,10 +7,12 @@ from collections import deque
 from typing import Any
 
 from bench.probe import after_flip, at_input
-from bench.stand import client, say, subscribe
+from bench.stand import client, resident_mb, say, subscribe
 from device.ui import environment, touch
 
 TOPIC = "bench/window"
+MARKS = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+"""After so many labels, or sessions, the memory is told."""
 
 
 class Empty:
@@ -70,6 +72,59 @@ class Empty:
             say(label=self._label.text, at=at)
 
 
+class Turning:
+    """The window alone; each of `labels` frames has a new label, and the one before it goes.
+
+    `waits`: until the renderer has finished each frame, as the kiosk does.
+    """
+
+    def __init__(self, labels: int, *, waits: bool) -> None:
+        from kivy.app import App  # noqa: PLC0415 - only after the environment is prepared
+        from kivy.clock import Clock  # noqa: PLC0415
+        from kivy.core.window import Window  # noqa: PLC0415
+        from kivy.graphics.opengl import glFinish  # noqa: PLC0415
+        from kivy.uix.floatlayout import FloatLayout  # noqa: PLC0415
+        from kivy.uix.label import Label  # noqa: PLC0415
+
+        if waits:
+            Window.bind(on_flip=lambda *_: glFinish())
+        self._labels = labels
+        self._memory: list[float] = []
+        self._made = Label
+        self._app = App()
+        self._app.root = self._root = FloatLayout()
+        self._turning = Clock.schedule_interval(self._turn, 0)
+
+    def run(self) -> None:
+        """Show them all, and say what the memory did."""
+        self._app.run()
+        tenth = max(1, self._labels // 10)
+        early, late = self._memory[tenth : 2 * tenth], self._memory[-tenth:]
+        growth = (sum(late) - sum(early)) / tenth / (self._labels - 1.5 * tenth)
+        marks = [mark for mark in MARKS if mark < self._labels]
+        memory = {mark: self._memory[mark - 1] for mark in (*marks, self._labels)}
+        say(memory=memory, growth_kb=1024 * growth)
+
+    def _turn(self, _: float) -> None:
+        if self._root.children:
+            self._memory.append(resident_mb("self"))
+        if len(self._memory) == self._labels:
+            self._app.stop()
+        self._root.clear_widgets()
+        self._root.add_widget(self._made(text=str(len(self._memory) + 1)))
+
+
+def main(port: int, wide: int, high: int, labels: int = 0, way: str = "") -> None:
+    """Show the window; with `labels` as fast as it goes."""
+    environment.prepare(wide, high, headless=True)
+    if not labels:
+        Empty(port).run()
+        return
+    from kivy.config import Config  # noqa: PLC0415
+
+    Config.set("graphics", "maxfps", "0")
+    Turning(labels, waits=way == "finish").run()
+
+
 if __name__ == "__main__":
-    environment.prepare(int(sys.argv[2]), int(sys.argv[3]), headless=True)
-    Empty(int(sys.argv[1])).run()
+    main(*map(int, sys.argv[1:5]), *sys.argv[5:])

@@ -8,7 +8,6 @@ import msgspec
 
 from demo.cases import Row
 from demo.parts import KioskPart, PartError
-from protocol.messages import Rated
 
 STEP_S = 20.0
 TAP_AGAIN_S = 0.25
@@ -16,15 +15,15 @@ TAP_AGAIN_S = 0.25
 Snap = Callable[[str], Awaitable[None]]
 
 
-STEPS = ("idle", "invitation", "reasons", "reasons-chosen", "thanks", "thanks-reasons", "end")
+STEPS = ("idle", "invitation", "thanks", "thanks-reasons", "end")
 """The pictures that can be taken of one citizen, in the order of time."""
 
 
 class Pressed(msgspec.Struct, kw_only=True):
     """What a citizen did.
 
-    `promised`: the kiosk showed 谢谢, so that a rating has to arrive. `thanked`: 完成 was
-    pressed and had its effect, so that every word of it has to arrive.
+    `promised`: the kiosk showed 谢谢, so that the level has to be in the ledger. `thanked`: 完成
+    was pressed and had its effect, so that every word of it has to arrive.
     """
 
     invitation: str
@@ -48,8 +47,6 @@ def steps(row: Row) -> tuple[str, ...]:
     """Return the pictures that are taken of the citizen of a row, in order."""
     if row.level is None:
         between: set[str] = set()
-    elif row.level in Rated.bad:
-        between = {"reasons", "reasons-chosen", "thanks"}
     else:
         between = {"thanks", "thanks-reasons"} if row.reasons or row.comment else {"thanks"}
     return tuple(step for step in STEPS if step in between | {"idle", "invitation", "end"})
@@ -60,20 +57,12 @@ async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None
     if row.level is None:
         raise ValueError("this citizen walks away")
     pressed.level = row.level
-    await _press(kiosk, f"level-{row.level}", _showing("thanks", "reasons"))
-    if row.level in Rated.bad:
-        await snap("reasons")
-        await _say_why(kiosk, row)
-        await snap("reasons-chosen")
-        await _press(kiosk, "submit", _showing("thanks"))
-        pressed.promised = True
-        await snap("thanks")
-    else:
-        pressed.promised = True
-        await snap("thanks")
-        await _say_why(kiosk, row)
-        if row.reasons or row.comment:
-            await snap("thanks-reasons")
+    await _press(kiosk, f"level-{row.level}", _showing("thanks"))
+    pressed.promised = True
+    await snap("thanks")
+    await _say_why(kiosk, row)
+    if row.reasons or row.comment:
+        await snap("thanks-reasons")
     await _press(kiosk, "done", lambda seen: seen.get("invitation") != pressed.invitation)
     pressed.thanked = True
 

@@ -28,13 +28,15 @@ class Played(msgspec.Struct, kw_only=True):
 class Summary(msgspec.Struct, kw_only=True):
     """What `summary.json` holds. `problems` names each broken promise; empty = all held.
 
-    `lost`: thanked citizens whose rating the city has not. `duplicated`: ratings that the city
-    has twice. `altered`: ratings that arrived other than pressed. `invented`: ratings at the
-    city that nobody pressed. `cut_off`: ratings that arrived as far as the citizen had come
-    when the kiosk lost its power, so with fewer reasons or a shorter comment than meant;
-    neither lost nor altered. `misplaced`: invitations that named another clerk than the row's
-    or than who was signed on at the window by the ledger, or that went to a kiosk which by the
-    ledger was not paired with it.
+    `lost`: thanked citizens whose rating the city has not, and could have. `duplicated`: ratings
+    that the city has twice. `altered`: ratings that arrived other than pressed. `invented`:
+    ratings at the city that nobody pressed. `cut_off`: ratings that arrived as far as the
+    citizen had come when the kiosk lost its power, so with fewer reasons or a shorter comment
+    than meant; neither lost nor altered. A bad level cut off before any reason or word counts
+    here as well: it is in the ledger and set aside, since the city takes none without.
+    `misplaced`: invitations that named another clerk than the row's or than who was signed on
+    at the window by the ledger, or that went to a kiosk which by the ledger was not paired
+    with it.
     """
 
     rows: int = 0
@@ -183,7 +185,9 @@ def _compare(
         found = ratings.pop(key, [])
         tapped = {press.level for press in each.pressed if press.level is not None}
         if not found:
-            if any(press.promised for press in each.pressed):
+            if _is_bare(ledger_has.get(key), each):
+                summary.cut_off += 1
+            elif any(press.promised for press in each.pressed):
                 summary.lost += 1
                 summary.problems.append(f"第 {row.line} 行：已道谢的评价没有到达城市平台")
             continue
@@ -214,6 +218,18 @@ def _compare(
             summary.problems.append(f"第 {row.line} 行：到达的评价与所按的不同：{came}")
     summary.invented += len(ratings)
     summary.problems += [f"{key}：城市平台收到了没有办过的评价" for key in ratings]
+
+
+def _is_bare(kept: Rated | None, each: Played) -> bool:
+    """Whether the ledger has the bad level that was pressed, cut off before any reason."""
+    return (
+        kept is not None
+        and kept.level in Rated.bad
+        and kept.level in {press.level for press in each.pressed}
+        and not kept.reasons
+        and not kept.comment
+        and not any(press.thanked for press in each.pressed)
+    )
 
 
 def _is_part(came: tuple[int, str, str], row: Row) -> bool:

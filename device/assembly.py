@@ -4,14 +4,14 @@ import fcntl
 import logging
 import random
 import secrets
-import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 from device import identity, tls
+from device.clocks import monotonic_ms, wall_ms
 from device.config import HubConfig, KioskConfig
 from device.driver import Driver
 from device.events import Event
@@ -19,29 +19,24 @@ from device.identity import Enrolled, IdentityError
 from device.keeper import Keeper
 from device.keypad import model as pad_models
 from device.keypad.lamp import Lamps
+from device.keypad.model import Model
 from device.keypad.pads import Pads
 from device.keypad.reader import Press
+from device.keypad.settings import KeypadConfig
 from device.link import DeviceLink
 from device.outbox import Outbox
 from device.renewal import Renewing
 from device.view import View
 from device.voice.sounds import Sounds
 from device.voice.speaker import Voice
-from protocol.messages import Settings
+from protocol.messages import Portrait, Settings
 
 log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
 
-
-def monotonic_ms() -> int:
-    """Milliseconds of the clock that never jumps."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def wall_ms() -> int:
-    """Milliseconds since 1970, as this machine believes; good only for ordering names."""
-    return time.time_ns() // 1_000_000
+PRESSED = frozenset({"unknown_code", "ignored_code"})
+"""What of a pad's counts is a key that somebody pressed now; the others are noise and echoes."""
 
 
 class InUse(Exception):
@@ -88,6 +83,11 @@ def _enrolled(config: KioskConfig, state: Path) -> Enrolled | None:
     return enrolled
 
 
+def _model(keypad: KeypadConfig, base: Path) -> Model:
+    """Return the model of the pads; one that nobody uses is not looked at."""
+    return pad_models.load(keypad.model if keypad.port else KeypadConfig().model, base)
+
+
 class Kiosk:
     """Everything but the picture. `draw` gets a view whenever there is something new.
 
@@ -116,10 +116,12 @@ class Kiosk:
                 tls=tls.of_state(state) if hub.tls else None,
             )
             undo.callback(self._link.stop)
+            outbox = Outbox.open(state / "outbox.db")
+            undo.callback(outbox.close)
             self.keeper = Keeper(
                 config.device,
                 boot,
-                Outbox.open(state / "outbox.db"),
+                outbox,
                 key,
                 self._link,
                 now=monotonic_ms,
@@ -132,7 +134,7 @@ class Kiosk:
             )
             self.pads = Pads(
                 config.keypad,
-                pad_models.load(config.keypad.model, base),
+                _model(config.keypad, base),
                 press=self._press,
                 now=monotonic_ms,
                 rng=rng,
@@ -155,8 +157,7 @@ class Kiosk:
             draw(view)
             self._voice.look(view)
             self.pads.indicate(lamps.look(view.session, view.now_ms))
-            for cause, count in self.pads.take_counts().items():
-                self.keeper.refused[f"pad_{cause}"] += count
+            self._count(self.pads.take_counts())
 
         driver = self._driver = Driver(
             self.keeper,
@@ -174,7 +175,11 @@ class Kiosk:
             self._inbox.append(lambda: driver.settings(new))
             wake()
 
-        self.keeper.start(post=post, settings=settings)
+        def portrait(new: Portrait | None) -> None:
+            self._inbox.append(lambda: driver.portrait(new))
+            wake()
+
+        self.keeper.start(post=post, settings=settings, portrait=portrait)
         self._link.start(
             connected=self.keeper.connected,
             lost=self.keeper.lost,
@@ -195,6 +200,14 @@ class Kiosk:
         self._inbox.append(take)
         self._wake()
 
+    def _count(self, counts: Counter[str]) -> None:
+        """Tell the hub what the pads did not take, and the session which keys rate nothing."""
+        for cause, count in counts.items():
+            self.keeper.refuse(f"pad_{cause}", count)
+        pressed = sum(counts[cause] for cause in PRESSED)
+        if pressed and self._driver is not None:
+            self._driver.touch(pressed)
+
     def drain(self) -> None:
         """Do, on the screen's thread and in order, what other threads have handed in."""
         while self._inbox:
@@ -202,7 +215,7 @@ class Kiosk:
 
     def ask_keeper(self, alive: Callable[[], None]) -> None:
         """Have the keeper's thread call `alive` when it has done what was handed in before."""
-        self.keeper._inbox.put(alive)  # noqa: SLF001
+        self.keeper.answer(alive)
 
     def stop(self) -> None:
         """Disconnect, finish what was handed in, close the outbox."""

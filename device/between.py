@@ -6,7 +6,7 @@ Rules of the table in `session`: each takes a session and an event and returns w
 from msgspec.structs import replace
 
 from device.events import Close, Effect, Offer, Pause, Tick
-from device.state import ENDING_MS, Ending, Result, Screen, Session
+from device.state import ENDING_MS, Ending, Result, Screen, Session, service
 from protocol.messages import Invitation
 
 
@@ -27,7 +27,7 @@ def rest(session: Session, now: int, effects: tuple[Effect, ...] = ()) -> Result
     left = held.now + held.ttl_ms - now
     if held.invitation is not None and left <= 0:  # whom it was meant for is gone
         return blank, (*effects, _never_shown(held.invitation))
-    return _show(blank, Offer(now, held.invitation, left), effects)
+    return _show(blank, Offer(now, held.invitation, left, held.link), effects)
 
 
 def end(session: Session, now: int, ending: Ending, effects: tuple[Effect, ...] = ()) -> Result:
@@ -79,6 +79,7 @@ def _show(session: Session, offer: Offer, effects: tuple[Effect, ...] = ()) -> R
         session,
         screen=Screen.INVITED,
         invitation=offer.invitation,
+        link=offer.link,
         shown_ms=offer.now,
         deadline_ms=offer.now + offer.ttl_ms,
     )
@@ -100,6 +101,7 @@ def offer_invited(session: Session, event: Offer) -> Result:
         kind="withdrawn",
         elapsed_ms=event.now - session.shown_ms,
         reason="withdrawn" if event.invitation is None else "superseded",
+        signals=session.signals,
     )
     ending = Ending.WITHDRAWN if event.invitation is None else Ending.SUPERSEDED
     session, dropped = offer_waits(session, event)  # after an undo one may be waiting already
@@ -107,7 +109,10 @@ def offer_invited(session: Session, event: Offer) -> Result:
 
 
 def offer_waits(session: Session, event: Offer) -> Result:
-    """Hold the newest; an invitation that it takes the place of was never shown."""
+    """Hold the newest; an invitation that it takes the place of was never shown.
+
+    When the hub wants back what a citizen has tapped is noted with the answer.
+    """
     offered = event.invitation.id if event.invitation else None
     if session.invitation is not None and session.invitation.id == offered:
         return session, ()
@@ -115,7 +120,30 @@ def offer_waits(session: Session, event: Offer) -> Result:
     held = session.waiting.invitation if session.waiting else None
     if held is not None and held.id != offered:
         effects = (_never_shown(held),)
-    return replace(session, waiting=event), effects
+    return _wanted_back(replace(session, waiting=event), event.now), effects
+
+
+def _wanted_back(session: Session, now: int) -> Session:
+    """Note how long after the tap it was, the first time; it goes onto the disk with the end.
+
+    It is no word of the citizen: nobody waits for it, and no countdown begins anew.
+    """
+    draft = session.draft
+    if draft is None or draft.signals.withdrawn_ms is not None:
+        return session
+    after = max(0, now - draft.tapped_ms)  # the hub's word may be older than its arrival here
+    return replace(
+        session, draft=replace(draft, signals=replace(draft.signals, withdrawn_ms=after))
+    )
+
+
+def drop_rated(session: Session, effects: tuple[Effect, ...]) -> Result:
+    """Ask nobody twice: what waits and is for the very service just rated is never shown."""
+    rated = session.invitation
+    held = session.waiting.invitation if session.waiting else None
+    if rated is None or held is None or service(held) != service(rated):
+        return session, effects
+    return replace(session, waiting=None), (*effects, _never_shown(held))
 
 
 def pause_now(session: Session, event: Pause) -> Result:

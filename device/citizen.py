@@ -10,7 +10,7 @@ import re
 
 from msgspec.structs import replace
 
-from device.between import end, rest
+from device.between import drop_rated, end, rest
 from device.events import (
     Choose,
     Close,
@@ -30,6 +30,7 @@ from device.events import (
     Submit,
     Tap,
     Tick,
+    Touch,
     Undo,
     Write,
 )
@@ -43,11 +44,15 @@ from device.state import (
     Session,
     current,
 )
-from protocol.messages import Invitation, Rated, readable
+from protocol.messages import Invitation, Rated, Signals, readable
 
 
 def tap(session: Session, event: Tap) -> Result:
-    """Make the draft of a rating, if the tap was meant for this invitation, and in time."""
+    """Make the draft of a rating, if the tap was meant for this invitation, and in time.
+
+    Where the hub had asked for the invitation back before (and the citizen had undone a tap),
+    the time until it did counts as none.
+    """
     invitation = session.invitation
     if invitation is None or event.invitation != invitation.id:
         raise Refused("foreign_tap")
@@ -57,13 +62,20 @@ def tap(session: Session, event: Tap) -> Result:
         raise Refused("early_tap")
     if session.deadline_ms is not None and event.now >= session.deadline_ms:
         raise Refused("late_tap")
+    touches = max(0, session.touches - (event.input == "screen"))  # its own finger
     draft = Draft(
         invitation=invitation.id,
         level=event.level,
         elapsed_ms=event.now - session.shown_ms,
         tapped_ms=event.now,
+        signals=Signals(
+            input=event.input,
+            touches=touches,
+            undone=session.undone,
+            withdrawn_ms=None if session.waiting is None else 0,
+        ),
     )
-    tapped = replace(session, screen=Screen.SAVING, deadline_ms=None)
+    tapped = replace(session, screen=Screen.SAVING, deadline_ms=None, touches=touches)
     return _keep(tapped, draft)
 
 
@@ -71,6 +83,11 @@ def _keep(session: Session, draft: Draft) -> Result:
     revision = session.revision + 1
     draft = replace(draft, revision=revision)
     return replace(session, draft=draft, revision=revision), (Keep(draft),)
+
+
+def touch(session: Session, event: Touch) -> Result:
+    """Count what is touched or pressed; nothing follows from it."""
+    return replace(session, touches=session.touches + event.count), ()
 
 
 def _on_disk(session: Session) -> bool:
@@ -122,14 +139,16 @@ def recovered(session: Session, event: Recovered) -> Result:
     What was pressed last may not have reached the disk, so it is kept once more: neither are
     reasons lost, nor do those go out that the citizen took back.
     """
-    if session.invitation is None:
+    asked = session.invitation
+    if asked is None:
         return rest(session, event.now)
     effects: tuple[Effect, ...]
     if session.kept:
         invitation, draft = current(session)
-        effects = (Keep(draft), Release(invitation.id))
+        session, effects = drop_rated(session, (Release(invitation.id, draft),))
     else:
-        effects = (Close(session.invitation.id, kind="withdrawn", reason="kiosk_failed"),)
+        close = Close(asked.id, kind="withdrawn", reason="kiosk_failed", signals=session.signals)
+        effects = (close,)
     return rest(session, event.now, effects)
 
 
@@ -218,6 +237,7 @@ def undo(session: Session, event: Undo) -> Result:
         screen=Screen.INVITED,
         draft=None,
         kept=False,
+        undone=session.undone + 1,
         shown_ms=event.now,
         deadline_ms=event.now + invitation.ttl_ms,
     )
@@ -229,7 +249,10 @@ def finish(session: Session, event: Event) -> Result:
     invitation, draft = current(session)
     said = bool(draft.reasons) or bool(draft.comment.strip())
     kind = Ending.RATED if said else Ending.SKIPPED
-    return end(session, event.now, kind, (Release(invitation.id),))
+    # What the hub did meanwhile is not on the disk yet.
+    late = draft if draft.signals.withdrawn_ms is not None else None
+    session, effects = drop_rated(session, (Release(invitation.id, late),))
+    return end(session, event.now, kind, effects)
 
 
 def expire(session: Session, event: Tick) -> Result:
@@ -237,5 +260,7 @@ def expire(session: Session, event: Tick) -> Result:
     if session.invitation is None:
         raise AssertionError("an invitation expires, and there is none")
     elapsed = event.now - session.shown_ms
-    close = Close(session.invitation.id, kind="expired", elapsed_ms=elapsed)
+    close = Close(
+        session.invitation.id, kind="expired", elapsed_ms=elapsed, signals=session.signals
+    )
     return end(session, event.now, Ending.EXPIRED, (close,))

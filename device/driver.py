@@ -1,19 +1,18 @@
 """Leads events into the session and its effects out again; lives on the screen's thread."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
-from device.events import Event, Pause, Tick
+from device.events import Event, Pause, Tap, Tick, Touch
 from device.keeper import Keeper
 from device.keypad import presses
 from device.keypad.reader import Press
-from device.session import Refused, Screen, Session, step
+from device.session import ARM_MS, Refused, Screen, Session, step
 from device.view import View
-from protocol.messages import Settings
+from protocol.messages import Portrait, Settings
 
 log = logging.getLogger(__name__)
 
@@ -44,39 +43,66 @@ class Driver:
         self._text_input = text_input
         self._device = device
         self._settings: Settings | None = None
+        self._portrait: Portrait | None = None
         self._reported = ""
+        self._drawn: tuple[str, int] | None = None
         self._seen_ms = 0
+        self._logged: set[str] = set()
         self.session = Session()
-        self.refused: Counter[str] = Counter()
 
     def handle(self, event: Event) -> None:
         """Take one event; what the table refuses is counted and changes nothing."""
         try:
+            if isinstance(event, Tap):
+                self._seen_before(event)
             self.session, effects = step(self.session, event)
         except Refused as error:
             self._refuse(error.cause)
             return
         for effect in effects:
             self._keeper.carry_out(effect)
-        if not isinstance(event, Tick) or effects:
-            self._keeper.screen(self.session.screen)
+        self._keeper.screen(self.session.screen)
+        if effects or not isinstance(event, Tick | Touch):
             self.redraw()
+
+    def _seen_before(self, tap: Tap) -> None:
+        """Refuse a tap on what no frame has shown for `ARM_MS`: it meant another picture."""
+        session, seen = self.session, self.seen
+        if session.screen is not Screen.INVITED or tap.invitation != self._showing[0]:
+            return
+        if seen is None or tap.now - seen < ARM_MS:
+            raise Refused("early_tap")
+
+    @property
+    def seen(self) -> int | None:
+        """Since when frames show the question as it stands now, None while none does."""
+        return self._seen_ms if self._drawn == self._showing else None
+
+    @property
+    def _showing(self) -> tuple[str, int]:
+        """What tells one showing of a question from another: after an undo it is asked anew."""
+        invitation = self.session.invitation
+        return (invitation.id if invitation else "", self.session.shown_ms)
 
     def press(self, press: Press) -> None:
         """Take the press of a pad as a tap on what is on the screen now, or count why not."""
-        invitation = self.session.invitation
-        drawn = invitation is not None and invitation.id == self._reported
         try:
-            event = presses.tap(self.session, press, self._seen_ms if drawn else None)
+            event = presses.tap(self.session, press, self.seen)
         except Refused as error:
             self._refuse(error.cause)
+            self.touch()
             return
         self.handle(event)
 
+    def touch(self, count: int = 1) -> None:
+        """Count what was pressed on a pad and rates nothing, if a question is on the screen."""
+        if self.session.screen is Screen.INVITED:
+            self.handle(Touch(self._now(), count))
+
     def _refuse(self, cause: str) -> None:
-        self.refused[cause] += 1
-        self._keeper.refused[cause] += 1
-        if self.refused[cause] == 1:
+        self._keeper.refuse(cause)
+        if cause not in self._logged:
+            self._logged.add(cause)
             log.info("event=refused cause=%s", cause)
 
     def tick(self) -> None:
@@ -94,6 +120,18 @@ class Driver:
             self.handle(Pause(self._now(), settings.paused))
         self.redraw()
 
+    def portrait(self, portrait: Portrait | None) -> None:
+        """Take the photograph of the clerk, the last one that came; None: there is none."""
+        self._portrait = portrait
+        self.redraw()
+
+    @property
+    def clerk(self) -> Portrait | None:
+        """The photograph that belongs to the clerk whom the settings name, None without one."""
+        if self._settings is None or self._portrait is None:
+            return None
+        return self._portrait if self._portrait.digest == self._settings.portrait else None
+
     def redraw(self) -> None:
         """Draw what is so now."""
         self._draw(self.view())
@@ -103,9 +141,11 @@ class Driver:
         session = self.session
         if session.screen is not Screen.INVITED or session.invitation is None:
             return
+        if self._drawn == self._showing:
+            return
+        self._drawn, self._seen_ms = self._showing, self._now()
         if session.invitation.id != self._reported:
             self._reported = session.invitation.id
-            self._seen_ms = self._now()
             self._keeper.shown(session.invitation.id, self._seen_ms)
 
     def view(self) -> View:
@@ -127,4 +167,5 @@ class Driver:
             text_input=self._text_input,
             hub_ms=at,
             device=self._device,
+            portrait=self.clerk,
         )

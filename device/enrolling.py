@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from device import enrolment, identity
+from device.clocks import monotonic_ms
 from device.config import KioskConfig
 from device.enrolment import EnrolmentFailed
 from device.identity import IdentityError
@@ -161,7 +162,7 @@ class Enrolling:
         if conversation.kiosk.stage is not Stage.HELLO:
             return True
         self._wait(conversation)
-        now = enrolment.monotonic_ms()
+        now = monotonic_ms()
         if self._wait_ms is not None or now - self._looked_ms < LOOK_MS:
             return True
         self._looked_ms = now

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from device import identity
+from device.clocks import monotonic_ms
 from device.line import Line, LineError
 from protocol.enrolment.conversation import KioskConversation
 from protocol.enrolment.kiosk import Event, Kept, NotKept, Show, Stage, Store, Tried, Wish
@@ -49,11 +50,6 @@ class Hands(Struct, frozen=True):
     attempt: Callable[[Terms], Tried]
     progress: Callable[[Stage], None] = lambda _: None
     port: Callable[[str], None] = lambda _: None
-
-
-def monotonic_ms() -> int:
-    """Milliseconds of the clock that never jumps."""
-    return time.monotonic_ns() // 1_000_000
 
 
 def run(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from protocol.messages import Invitation
+from protocol.messages import Input, Invitation, Signals
 
 # ---------------------------------------------------------------- what can happen
 
@@ -16,17 +16,34 @@ class Event(Struct, frozen=True):
 
 
 class Offer(Event, frozen=True):
-    """The hub wants this invitation shown, for at most `ttl_ms` from now; None = nothing."""
+    """The hub wants this invitation shown, for at most `ttl_ms` from now; None = nothing.
+
+    `link` is the address of the citizen's own page for it, "" where there is none.
+    """
 
     invitation: Invitation | None
     ttl_ms: int = 0
+    link: str = ""
 
 
 class Tap(Event, frozen=True):
-    """The citizen pressed a level, 5..1, on the screen of `invitation`."""
+    """The citizen pressed a level, 5..1, on the screen of `invitation`.
+
+    `now` is when the finger came down: what it saw then is what it meant.
+    """
 
     invitation: str
     level: int
+    input: Input = "screen"
+
+
+class Touch(Event, frozen=True):
+    """A finger came down on the screen, or `count` keys of a pad were pressed that rate nothing.
+
+    The finger of a `Tap` comes down too: it is told first, and taken off again by its tap.
+    """
+
+    count: int = 1
 
 
 class Choose(Event, frozen=True):
@@ -106,9 +123,10 @@ class Keep(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """The draft on disk is final: it may be sent."""
+    """The draft on disk is final: it may be sent. `draft`: this one is to be kept first."""
 
     invitation: str
+    draft: "Draft | None" = None
 
 
 class Discard(Struct, frozen=True):
@@ -118,19 +136,23 @@ class Discard(Struct, frozen=True):
 
 
 class Close(Struct, frozen=True):
-    """Keep, as final, an outcome that is not a rating."""
+    """Keep, as final, an outcome that is not a rating; `signals` None: it was never shown."""
 
     invitation: str
     kind: Literal["expired", "withdrawn"]
     elapsed_ms: int = 0
     reason: Literal["withdrawn", "superseded", "never_shown", "kiosk_failed"] = "withdrawn"
+    signals: Signals | None = None
 
 
 Effect = Keep | Release | Discard | Close
 
 
 class Draft(Struct, frozen=True):
-    """What one citizen has pressed so far; `revision` grows with every press, and never back."""
+    """What one citizen has pressed so far; `revision` grows with every press, and never back.
+
+    `signals` is what the session has seen around it; it does not know of earlier invitations.
+    """
 
     invitation: str
     level: int
@@ -139,3 +161,4 @@ class Draft(Struct, frozen=True):
     revision: int = 0
     reasons: tuple[str, ...] = ()
     comment: str = ""
+    signals: Signals = Signals()

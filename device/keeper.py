@@ -14,17 +14,20 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from device import events
-from device.events import Close, Effect
+from device import events, portraits
+from device.asked import Asked
+from device.events import Effect
+from device.offers import Offers
 from device.orders import Orders
 from device.outbox import Full, Outbox
 from device.renewal import Renewing
+from device.resending import Resending
 from device.sender import Publisher, Sender
 from device.state import Screen
 from device.timekeeping import HubTime
 from protocol import wire
 from protocol.errors import ProtocolError, TopicError
-from protocol.messages import Invitation, Receipt, Resend, Settings, Shown, Slot, State
+from protocol.messages import Portrait, Receipt, Settings, Shown, Slot, State
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
@@ -32,9 +35,6 @@ log = logging.getLogger(__name__)
 HEARTBEAT_MS = 15_000
 ANSWER_MS = 40_000
 TICK_S = 0.25
-
-OFFERED = 1_000
-"""How many invitations may be with the screen; it has one, and what is left of mishaps."""
 
 STORAGE_MS = 5_000
 """How often it is looked whether there is place for more outcomes."""
@@ -72,10 +72,8 @@ class Keeper:
         self._outbox = outbox
         self._link = link
         self._now = now
-        self._offered: dict[str, Invitation] = {}
-        self._resend: Resend | None = None
-        self._said_again: int | None = None
-        self._told_resent: int | None = None
+        self._asked = Asked()
+        self._resending = Resending(outbox, self._asked)
         self._orders = Orders(
             device,
             boot,
@@ -84,23 +82,24 @@ class Keeper:
             now=now,
             wall=wall,
             rng=rng,
-            asked=self._offered.get,
+            asked=self._asked,
             post=self._tell,
             ended=self._on_ended,
             already_ended=lambda: self.refused.update(("already_ended",)),
         )
+        self._offers = Offers(outbox, self._orders, self._asked, post=self._tell, now=now)
         self._software = software
         self._renewing = renewing
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._post: Callable[[events.Event], None] = lambda _: None
         self._settings_changed: Callable[[Settings], None] = lambda _: None
+        self._portrait_changed: Callable[[Portrait | None], None] = lambda _: None
         self._connection = 0
         self._connected = False
         self._heard_ms: int | None = None
         self._beat_ms = 0
         self._settings_version = -1
-        self._slot: Slot | None = None
         self._tidied_ms = now()
         self._looked_ms = now()
         self._sender = Sender(outbox, link, now)
@@ -115,9 +114,14 @@ class Keeper:
         *,
         post: Callable[[events.Event], None],
         settings: Callable[[Settings], None],
+        portrait: Callable[[Portrait | None], None] = lambda _: None,
     ) -> None:
-        """Release what a power cut left as drafts, then start the thread."""
+        """Release what a power cut left as drafts, then start the thread.
+
+        `portrait` gets the photograph of the clerk, None when there is none any more.
+        """
         self._post, self._settings_changed = post, settings
+        self._portrait_changed = portrait
         self._inbox.put(self._orders.recover)
         self._thread.start()
 
@@ -140,6 +144,14 @@ class Keeper:
     def screen(self, name: str) -> None:
         """Note which screen is shown, for the state that the hub gets."""
         self._screen = name
+
+    def refuse(self, cause: str, count: int = 1) -> None:
+        """Count what was refused elsewhere, for the same state."""
+        self._inbox.put(lambda: self.refused.update({cause: count}))
+
+    def answer(self, alive: Callable[[], None]) -> None:
+        """Call `alive` in the keeper's thread when what was handed in before is done."""
+        self._inbox.put(alive)
 
     def connected(self, connection: int) -> None:
         """The link is up."""
@@ -183,15 +195,17 @@ class Keeper:
     def _do(self, job: Callable[[], None]) -> None:
         try:
             job()
+        except sqlite3.Error as error:  # also one of a disk that was only to be read
+            if not self._orders.broken:
+                self._orders.failed(error)
         except Exception:  # the thread has to live
             log.exception("keeper=failed")
 
     def _tick(self) -> None:
         now = self._ticked_ms = self._now()
         if self._orders.mended():
-            self._place()
-        news = self._resent() != self._told_resent  # what a restored hub is waiting for
-        if self._connected and (news or now - self._beat_ms >= HEARTBEAT_MS):
+            self._offers.place()
+        if self._connected and (self._resending.news or now - self._beat_ms >= HEARTBEAT_MS):
             self._beat()
         self._sender.tick()
         self._look_after_storage(now)
@@ -203,7 +217,7 @@ class Keeper:
         if self._orders.broken:
             return
         try:
-            self._say_again()
+            self._resending.say_again()
             at = self.hub_time.at(now)
             if now - self._tidied_ms >= TIDY_MS and at is not None:
                 self._tidied_ms = now
@@ -231,10 +245,10 @@ class Keeper:
         self._connected = False
 
     def _tell(self, event: events.Event) -> None:
-        self._post(event)
+        self._post(event)  # which is known only from `start` on
 
     def _on_ended(self, invitation: str) -> None:
-        self._offered.pop(invitation, None)
+        self._asked.forget(invitation)
         self._send()
 
     def _beat(self, *, birth: bool = False) -> None:
@@ -243,7 +257,6 @@ class Keeper:
         # Also while no hub answers: the one that was down at birth has not heard it.
         if self._renewing is not None and (birth or not self.hub_is_there):
             certificate = self._renewing.certificate
-        resent = self._told_resent = self._resent()
         state = State(
             boot=self._boot,
             connection=self._connection,
@@ -255,11 +268,12 @@ class Keeper:
             software=self._software,
             certificate=certificate,
             storage=self._outbox.storage(),
-            resent=resent,
+            resent=self._resending.tell(),
         )
         self._link.publish(Leaf.STATE, wire.encode(state), retain=True)
 
     def _shown(self, invitation: str, at_ms: int) -> None:
+        self._asked.shown(invitation)
         stamp = self.hub_time.stamp(self._boot, at_ms)
         self._link.publish(Leaf.SHOWN, wire.encode(Shown(invitation=invitation, stamp=stamp)))
 
@@ -273,31 +287,34 @@ class Keeper:
             return
         quiet = (
             self._screen not in WITH_A_CITIZEN
-            and (self._slot is None or self._slot.invitation is None)
+            and self._offers.nothing_wanted
             and not self._orders.waiting
             and self._sender.quiet
         )
         try:
             self._renewing.tick(self.hub_time.at(self._now()), quiet=quiet)
         except ProtocolError as error:
-            self._refuse(error, Leaf.CERTIFICATE)
+            self._reject(error, Leaf.CERTIFICATE)
 
     def _on_message(self, leaf: Leaf, payload: bytes) -> None:
         try:
             if leaf is Leaf.RECEIPT:
                 self._on_receipt(wire.decode(Receipt, payload))
             elif leaf is Leaf.INVITATION:
-                self._on_slot(wire.decode(Slot, payload))
+                if not self._offers.take(wire.decode(Slot, payload)):
+                    self.refused["old_slot"] += 1
             elif leaf is Leaf.SETTINGS:
                 self._on_settings(wire.decode(Settings, payload))
+            elif leaf is Leaf.PORTRAIT:
+                self._portrait_changed(portraits.decode(payload))
             elif leaf is Leaf.CERTIFICATE and self._renewing is not None:
                 self._renewing.answered(payload)
             else:
                 raise TopicError(f"nothing is understood on {leaf}")
         except ProtocolError as error:
-            self._refuse(error, leaf, len(payload))
+            self._reject(error, leaf, len(payload))
 
-    def _refuse(self, error: ProtocolError, leaf: Leaf, size: int = 0) -> None:
+    def _reject(self, error: ProtocolError, leaf: Leaf, size: int = 0) -> None:
         self.refused[error.cause] += 1
         if self.refused[error.cause] == 1:
             log.warning("refused=%s leaf=%s bytes=%d", error.cause, leaf, size)
@@ -311,7 +328,7 @@ class Keeper:
             if known.contradicts(new):
                 log.warning("hub-time=jumped by_ms=%d", (new.at(now) or 0) - (known.at(now) or 0))
             if known.offset_ms is None:
-                self._place()
+                self._offers.place()
         for refusal in receipt.refused:
             self.refused[f"hub_{refusal.reason}"] += 1
             log.warning("outcome=refused-by-hub id=%s reason=%s", refusal.id, refusal.reason)
@@ -329,63 +346,5 @@ class Keeper:
             return
         self._settings_version = settings.version
         self._orders.catalogue = settings.catalogue
-        self._resend = settings.resend
+        self._resending.want(settings.resend)
         self._settings_changed(settings)
-
-    def _say_again(self) -> None:
-        """Let a hub that has lost its disk have what it asks for, once."""
-        resend = self._resend
-        if resend is not None and resend.since != self._said_again:
-            count = self._outbox.resend(resend.since, resend.after)
-            self._said_again = resend.since
-            log.warning("outbox=says-again count=%d after=%d", count, resend.after)
-
-    def _resent(self) -> int | None:
-        """Return the recovery for which all is said and answered, also who is answering now."""
-        resend = self._resend
-        if resend is None:
-            return None
-        if self._told_resent == resend.since:
-            return resend.since
-        if self._outbox.depth() or any(
-            each.issued_at < resend.since for each in self._offered.values()
-        ):
-            return None  # what waits may be of an invitation that only this kiosk remembers
-        try:
-            return resend.since if self._outbox.resent(resend.since) else None
-        except sqlite3.Error:
-            return None  # a kiosk with a broken disk still says how it stands
-
-    def _on_slot(self, slot: Slot) -> None:
-        if self._slot is not None and slot.version < self._slot.version:
-            self.refused["old_slot"] += 1
-            return
-        self._slot = slot
-        self._place()
-
-    def _place(self) -> None:
-        """Lead the session to what the hub wants shown, and answer for what never was."""
-        slot = self._slot
-        if slot is None or self.hub_time.offset_ms is None or self._orders.broken:
-            return  # without the hub's time an old invitation cannot be told from a new one
-        for name in slot.unsettled:
-            if name not in self._offered and not self._outbox.ended(name):
-                self._orders.carry_out(Close(name, kind="withdrawn", reason="never_shown"))
-        invitation = slot.invitation
-        now = self._now()
-        if invitation is not None and invitation.id not in self._offered:
-            left = invitation.issued_at + invitation.ttl_ms - (self.hub_time.at(now) or 0)
-            if self._outbox.ended(invitation.id):
-                invitation = None
-            elif left <= 0:
-                self._orders.carry_out(Close(invitation.id, kind="withdrawn", reason="never_shown"))
-                invitation = None
-            else:
-                self._offered[invitation.id] = invitation
-                if len(self._offered) > OFFERED:
-                    del self._offered[next(iter(self._offered))]
-                ttl = min(left, invitation.ttl_ms)
-                self._post(events.Offer(now, invitation, ttl))
-                return
-        if invitation is None:
-            self._post(events.Offer(now, None))

@@ -4,15 +4,17 @@ Its own imports are light: the first picture comes before disk, keys, network an
 """
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from device.config import EnrolmentConfig, KioskConfig, ScreenConfig
 from device.crash import Crashed
 from device.splash import Splash, Words
-from device.watchdog import Watchdog
+from device.troubles import may_pass, unusable
+from device.watchdog import Notifier, Watchdog
 
 if TYPE_CHECKING:
     from device.assembly import Kiosk
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from device.ui.stage import Stage
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 3.0
+"""How long a kiosk whose disk takes nothing waits before it tries to start again."""
+
+
+_Made = TypeVar("_Made")
 
 
 def raise_curtain(config: KioskConfig, base: Path, *, headless: bool = False) -> Splash:
@@ -40,20 +48,51 @@ def run(
 ) -> None:
     """Show the kiosk until it is stopped; `extend` gets the stage before the curtain rises.
 
-    Raises `Crashed` for a fault of the screen's thread while the stage is shown; by then nothing
-    of a citizen is on the screen, and what was ordered is on disk.
+    A disk that is full, or fails, is waited for, with 暂停服务 on the screen. Raises OSError or
+    sqlite3.Error for other faults of the state directory, and `Crashed` for a fault of the
+    screen's thread while the stage is shown; by then nothing of a citizen is on the screen, and
+    what was ordered is on disk.
     """
     splash = raise_curtain(config, base, headless=headless)
     from device.assembly import Kiosk  # noqa: PLC0415 - only after the first picture
     from device.ui.stage import Stage  # noqa: PLC0415
 
-    kiosk = Kiosk(config, base)
+    def make() -> tuple[Kiosk, Stage]:
+        kiosk = Kiosk(config, base)
+        try:
+            return kiosk, Stage(kiosk, base / config.state, config.screen.panel(base))
+        except BaseException:
+            kiosk.stop()
+            raise
+
+    kiosk, stage = _once_the_disk_takes_it(make, splash, base / config.state)
     try:
-        stage = Stage(kiosk, base / config.state, config.screen.panel(base))
         extend(stage)
         _show(stage.run, splash, kiosk, config)
     finally:
         kiosk.stop()
+
+
+def _once_the_disk_takes_it(make: Callable[[], _Made], splash: Splash, state: Path) -> _Made:
+    """Return what `make` makes; while the disk refuses, say so and try every `RETRY_S` anew."""
+    notifier, refused = Notifier(), False
+    while True:
+        try:
+            made = make()
+        except (OSError, sqlite3.Error) as error:
+            if not may_pass(error):
+                raise
+            if not refused:
+                log.critical("start=waits-for-disk %s", unusable(state, error))
+            refused = True
+            splash.show(Words.HALTED)
+            notifier.tell(WATCHDOG=1)  # it lives, and another start would meet the same disk
+            time.sleep(RETRY_S)
+            continue
+        if refused:
+            log.warning("start=disk-works-again")
+            splash.show(Words.STARTING)
+        return made
 
 
 def _show(

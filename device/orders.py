@@ -8,13 +8,14 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from device import events, outcomes
+from device.asked import Asked
 from device.events import Close, Discard, Effect, Keep, Release
 from device.outbox import Ended, Outbox
+from device.state import service
 from device.timekeeping import HubTime
 from protocol import signing
 from protocol.catalogue import CURRENT
 from protocol.identifiers import identifier
-from protocol.messages import Invitation
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,10 @@ RETRY_DISK_MS = 3_000
 class Orders:
     """Used in the keeper's thread. `now` and `wall` are the keeper's.
 
-    `asked` returns an invitation as it was offered to the screen, None if it never was. `post`
-    gets the words for the session; `ended` each invitation whose outcome is final on the disk;
-    `already_ended` is called for an order that came too late. `time` and `catalogue` are what
-    the keeper has learnt last.
+    `asked` knows the invitations as they were offered to the screen. `post` gets the words for
+    the session; `ended` each invitation whose outcome is final on the disk; `already_ended` is
+    called for an order that came too late. `time` and `catalogue` are what the keeper has learnt
+    last.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Orders:
         now: Callable[[], int],
         wall: Callable[[], int],
         rng: random.Random,
-        asked: Callable[[str], Invitation | None],
+        asked: Asked,
         post: Callable[[events.Event], None],
         ended: Callable[[str], None],
         already_ended: Callable[[], None],
@@ -86,24 +87,33 @@ class Orders:
 
     def carry_out(self, effect: Effect) -> None:
         """Carry out one order; one that the disk does not take waits, a draft alone is lost."""
+        # In the order of the orders: nothing overtakes what is still to be written.
+        if self.broken and (self._unkept or not isinstance(effect, Keep)):
+            self._put_off(effect, sqlite3.OperationalError("the disk is known to be broken"))
+            return
         try:
-            # In the order of the orders: nothing overtakes what is still to be written.
-            if self.broken and (self._unkept or not isinstance(effect, Keep)):
-                raise sqlite3.OperationalError("the disk is known to be broken")
             self._write(effect)
         except Ended as error:
             log.warning("outbox=already-ended invitation=%s", error)
             self._already_ended()
+            if isinstance(effect, Keep):  # whoever waits for thanks is not left waiting
+                self.failed(error)
         except sqlite3.Error as error:
-            if not isinstance(effect, Keep):
-                self._unkept.append(effect)
+            self._put_off(effect, error)
+        except Exception as error:  # tried again it would fail again, and hold up all others
+            log.exception("outbox=cannot-keep")
             self.failed(error)
 
-    def failed(self, error: sqlite3.Error) -> None:
-        """Note that the disk did not take something, and tell the session."""
+    def _put_off(self, effect: Effect, error: sqlite3.Error) -> None:
+        if not isinstance(effect, Keep):
+            self._unkept.append(effect)
+        self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """Note that something could not be kept, or read, and tell the session."""
         if self._broken_ms is None:
             log.critical("outbox=cannot-write error=%s", error)
-        self._broken_ms = self._now()
+            self._broken_ms = self._now()
         self._post(events.SaveFailed(self._now()))
 
     def mended(self) -> bool:
@@ -133,26 +143,36 @@ class Orders:
     def _write(self, effect: Effect) -> None:
         if isinstance(effect, Keep):
             stamp = self.time.stamp(self._boot, effect.draft.tapped_ms)
-            asked = self._asked(effect.draft.invitation)
-            build = outcomes.rated(effect.draft, self._device, stamp, self.catalogue, asked)
-            self._keep(effect.draft.invitation, build, draft=True)
+            name = effect.draft.invitation
+            asked, before = self._asked.get(name), self._asked.before(name)
+            draft = effect.draft
+            build = outcomes.rated(
+                draft, self._device, stamp, self.catalogue, asked, asked_before=before
+            )
+            self._keep(name, build, draft=True, rated=None if asked is None else service(asked))
             self._post(events.Saved(self._now(), effect.draft.revision))
         elif isinstance(effect, Release):
+            if effect.draft is not None:
+                self._write(Keep(effect.draft))
             self._outbox.release(effect.invitation)
             self._ended(effect.invitation)
         elif isinstance(effect, Discard):
             self._outbox.discard(effect.invitation)
         else:
             stamp = self.time.stamp(self._boot, self._now())
-            asked = self._asked(effect.invitation)
-            build = outcomes.closed(effect, self._device, stamp, asked)
+            name = effect.invitation
+            asked, before = self._asked.get(name), self._asked.before(name)
+            build = outcomes.closed(effect, self._device, stamp, asked, asked_before=before)
             self._keep(effect.invitation, build, draft=False)
             self._ended(effect.invitation)
 
-    def _keep(self, invitation: str, build: outcomes.Build, *, draft: bool) -> None:
+    def _keep(
+        self, invitation: str, build: outcomes.Build, *, draft: bool, rated: str | None = None
+    ) -> None:
         self._outbox.keep(
             invitation,
             lambda: identifier(self._wall(), self._rng.getrandbits),
             lambda seq, name: signing.sign(build(seq, name), self._key),
             draft=draft,
+            rated=rated,
         )

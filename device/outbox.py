@@ -88,10 +88,12 @@ class Outbox:
         sign: Callable[[int, str], bytes],
         *,
         draft: bool,
+        rated: str | None = None,
     ) -> None:
         """Keep an outcome, or the newer version of a draft under the same number and id.
 
-        `sign(seq, id)` makes the signed bytes. Raises `Ended` if the invitation has ended, and
+        `sign(seq, id)` makes the signed bytes. `rated` names the service that it rates, None
+        where it is no rating. Raises `Ended` if the invitation has ended, and
         `Full` where a new outcome has no place; a newer version always has.
         """
         with self._db.atomic():
@@ -105,10 +107,11 @@ class Outbox:
             seq, identifier = (known[0], known[1]) if known else (self._number(), new_id())
             self._db.conn.execute(
                 """
-                INSERT INTO outcomes (seq, id, invitation, jws, draft) VALUES (?, ?, ?, ?, ?)
+                INSERT INTO outcomes (seq, id, invitation, jws, draft, rated)
+                VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT (seq) DO UPDATE SET jws = excluded.jws, draft = excluded.draft
                 """,
-                (seq, identifier, invitation, sign(seq, identifier), int(draft)),
+                (seq, identifier, invitation, sign(seq, identifier), int(draft), rated),
             )
         self._depth += known is None
 
@@ -154,19 +157,19 @@ class Outbox:
                 row = self._db.conn.execute(
                     """
                     DELETE FROM outcomes WHERE id = ? AND NOT draft
-                    RETURNING invitation, seq, id, jws
+                    RETURNING invitation, seq, id, jws, rated
                     """,
                     (identifier,),
                 ).fetchone()
                 if row is not None:
                     found += 1
-                    invitation, seq, name, jws = row
+                    invitation, seq, name, jws, rated = row
                     self._db.conn.execute(
                         "INSERT OR IGNORE INTO settled VALUES (?, ?)", (invitation, seq)
                     )
                     self._db.conn.execute(
-                        "INSERT OR REPLACE INTO archive VALUES (?, ?, ?, ?, ?)",
-                        (seq, name, invitation, jws, at),
+                        "INSERT OR REPLACE INTO archive VALUES (?, ?, ?, ?, ?, ?)",
+                        (seq, name, invitation, jws, at, rated),
                     )
             if found:
                 self._db.conn.execute(
@@ -215,8 +218,8 @@ class Outbox:
             floor = after if last > after else 0
             moved = self._db.conn.execute(
                 """
-                INSERT OR IGNORE INTO outcomes (seq, id, invitation, jws, draft)
-                SELECT seq, id, invitation, jws, 0 FROM archive WHERE seq > ?
+                INSERT OR IGNORE INTO outcomes (seq, id, invitation, jws, draft, rated)
+                SELECT seq, id, invitation, jws, 0, rated FROM archive WHERE seq > ?
                 """,
                 (floor,),
             ).rowcount
@@ -264,6 +267,13 @@ class Outbox:
             "SELECT 1 FROM outcomes WHERE invitation = ?", (invitation,)
         ).fetchone()
         return row is not None or self._settled(invitation)
+
+    def rated(self, service: str) -> bool:
+        """Whether a rating of this service waits here, final or draft."""
+        row = self._db.conn.execute(
+            "SELECT 1 FROM outcomes WHERE rated = ? LIMIT 1", (service,)
+        ).fetchone()
+        return row is not None
 
     def depth(self) -> int:
         """Return how many outcomes wait."""

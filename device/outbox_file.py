@@ -1,9 +1,12 @@
 """The file of the outbox: its schema, step by step, and how it is opened."""
 
+import binascii
 import logging
 import sqlite3
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
+import msgspec
 from sqlite_utils import Database, Migrations
 
 log = logging.getLogger(__name__)
@@ -61,12 +64,46 @@ def m002_archive(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m003_rated(db: Database) -> None:
+    """Which service each rating is of, so that nobody is asked for it again meanwhile."""
+    db.conn.create_function("rated_service", 1, _rated_service, deterministic=True)
+    for table in ("outcomes", "archive"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN rated TEXT")  # NULL: it is no rating
+        db.execute(f"UPDATE {table} SET rated = rated_service(jws)")  # noqa: S608 - our names
+    db.execute("CREATE INDEX outcomes_rated ON outcomes (rated) WHERE rated IS NOT NULL")
+
+
+class _Asked(msgspec.Struct):
+    serial: str
+    service_number: int
+
+
+class _Said(msgspec.Struct):
+    kind: str
+    asked: _Asked | None = None
+
+
+def _rated_service(jws: bytes) -> str | None:
+    """Return which service a signed outcome rates; None where it says none."""
+    try:
+        middle = jws.split(b".")[1]
+        said = msgspec.json.decode(urlsafe_b64decode(middle + b"=="), type=_Said)
+    except (IndexError, binascii.Error, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if said.kind != "rated" or said.asked is None:
+        return None
+    return f"{said.asked.serial}/{said.asked.service_number}"
+
+
 def open_or_renew(path: Path) -> Database:
     """Open or create the file; a damaged one is put aside, loudly, never overwritten.
 
     Raises sqlite3.OperationalError where it cannot be opened though it may be well.
     """
     try:
+        if path.exists() and path.stat().st_size == 0:  # SQLite would begin anew, and say nothing
+            raise sqlite3.DatabaseError("the file is empty")  # noqa: TRY301
         return _connect(path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
@@ -81,6 +118,7 @@ def open_or_renew(path: Path) -> Database:
 
 
 def _connect(path: Path) -> Database:
+    new = not path.exists()
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
     try:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
@@ -92,6 +130,8 @@ def _connect(path: Path) -> Database:
         migrations.apply(db)
     except BaseException:
         connection.close()
+        if new and path.exists() and path.stat().st_size == 0:  # or it would pass for damaged
+            path.unlink()
         raise
     return db
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from device.events import Close, Draft
 from protocol.messages import AnyOutcome, Expired, Invitation, Rated, Stamp, Withdrawn
 
@@ -10,12 +12,20 @@ Build = Callable[[int, str], AnyOutcome]
 
 
 def rated(
-    draft: Draft, device: str, stamp: Stamp, catalogue: str, asked: Invitation | None
+    draft: Draft,
+    device: str,
+    stamp: Stamp,
+    catalogue: str,
+    asked: Invitation | None,
+    *,
+    asked_before: int,
 ) -> Build:
     """Return the rating that a draft stands for; `stamp` is the moment of the tap.
 
-    `asked` is the invitation as the screen got it.
+    `asked` is the invitation as the screen got it, `asked_before` how many of its service were
+    shown before it.
     """
+    signals = replace(draft.signals, asked_before=asked_before)
     return lambda seq, name: Rated(
         id=name,
         device=device,
@@ -23,6 +33,7 @@ def rated(
         invitation=draft.invitation,
         stamp=stamp,
         asked=asked,
+        signals=signals,
         level=draft.level,  # type: ignore[arg-type]  # checked by the session's tap
         reasons=draft.reasons,
         comment=draft.comment,
@@ -31,8 +42,11 @@ def rated(
     )
 
 
-def closed(close: Close, device: str, stamp: Stamp, asked: Invitation | None) -> Build:
+def closed(
+    close: Close, device: str, stamp: Stamp, asked: Invitation | None, *, asked_before: int
+) -> Build:
     """Return the outcome of an invitation that nobody rated; `asked` None: it was never shown."""
+    signals = close.signals and replace(close.signals, asked_before=asked_before)
     if close.kind == "expired":
         return lambda seq, name: Expired(
             id=name,
@@ -41,6 +55,7 @@ def closed(close: Close, device: str, stamp: Stamp, asked: Invitation | None) ->
             invitation=close.invitation,
             stamp=stamp,
             asked=asked,
+            signals=signals,
             elapsed_ms=close.elapsed_ms,
         )
     return lambda seq, name: Withdrawn(
@@ -50,5 +65,6 @@ def closed(close: Close, device: str, stamp: Stamp, asked: Invitation | None) ->
         invitation=close.invitation,
         stamp=stamp,
         asked=asked,
+        signals=signals,
         reason=close.reason,
     )

@@ -9,6 +9,7 @@ The rules it keeps (the product's promises 1, 2 and 4):
 * thanks is shown only after `Saved`; nobody who adds something is let go before that is saved;
 * the same follows on every level: thanks with reasons to add, then a short ending;
 * a citizen who has begun to answer is not cut off: what the hub sends meanwhile waits;
+* nobody is asked again for the service that they have just rated;
 * a new invitation takes no tap before `ARM_MS`, so that a late tap on the previous
   citizen's screen cannot land on it.
 """
@@ -32,6 +33,7 @@ from device.events import (
     Submit,
     Tap,
     Tick,
+    Touch,
     Undo,
     Write,
 )
@@ -48,6 +50,7 @@ TABLE: dict[tuple[Screen, type[Event]], Handler] = {
     (Screen.IDLE, SaveFailed): citizen.save_failed,
     (Screen.INVITED, Offer): between.offer_invited,
     (Screen.INVITED, Tap): citizen.tap,
+    (Screen.INVITED, Touch): citizen.touch,
     (Screen.INVITED, Speak): citizen.speak,
     (Screen.INVITED, Enlarge): citizen.enlarge,
     (Screen.INVITED, Tick): citizen.expire,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from device.events import Draft, Effect, Offer
-from protocol.messages import Invitation
+from protocol.messages import Invitation, Signals
 
 ARM_MS = 400
 UNDO_MS = 8_000
@@ -60,12 +60,15 @@ class Session(Struct, frozen=True):
     `kept`: the tap is on disk. `saved` is the last revision that is; `submitted`: the citizen
     is done and waits, for milliseconds, until their last word is on disk too. `ending` is
     shown when everything else of a citizen is gone already. `english` and `elder` are this
-    citizen's wishes. `thanks_ms` is how long the screen after the tap stays, `reasons_ms` how
-    long once the citizen has begun to add something: both for every level.
+    citizen's wishes, `link` is the address of their own page. `thanks_ms` is how long the screen
+    after the tap stays, `reasons_ms` how long once the citizen has begun to add something: both
+    for every level. `touches` and `undone` are what `Signals` counts, for the invitation that is
+    on the screen.
     """
 
     screen: Screen = Screen.IDLE
     invitation: Invitation | None = None
+    link: str = ""
     shown_ms: int = 0
     deadline_ms: int | None = None
     draft: Draft | None = None
@@ -76,10 +79,17 @@ class Session(Struct, frozen=True):
     ending: Ending | None = None
     english: bool = False
     elder: bool = False
+    touches: int = 0
+    undone: int = 0
     waiting: Offer | None = None
     pause: str | None = None
     reasons_ms: int = 60_000
-    thanks_ms: int = 8_000
+    thanks_ms: int = 20_000
+
+    @property
+    def signals(self) -> Signals:
+        """What there is to tell of an invitation on which no tap counts."""
+        return Signals(touches=self.touches, undone=self.undone)
 
 
 Result = tuple[Session, tuple[Effect, ...]]
@@ -90,3 +100,8 @@ def current(session: Session) -> tuple[Invitation, Draft]:
     if session.invitation is None or session.draft is None:
         raise AssertionError(f"no draft in {session.screen}")
     return session.invitation, session.draft
+
+
+def service(invitation: Invitation) -> str:
+    """Return what names the service that an invitation is for, and no other."""
+    return f"{invitation.serial}/{invitation.service_number}"  # no "/" stands in a serial

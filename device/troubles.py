@@ -23,6 +23,16 @@ _SQLITE = {
     "SQLITE_BUSY": "数据文件正被另一个程序占用",
 }
 
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+_PASSING_SQLITE = ("SQLITE_FULL", "SQLITE_IOERR")
+
+
+def may_pass(error: OSError | sqlite3.Error) -> bool:
+    """Whether it is the disk that is full or fails, and may take it later; no wrong setting."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "").startswith(_PASSING_SQLITE)
+    return error.errno in _PASSING
+
 
 def unusable(state: Path, error: Exception) -> str:
     """Say why the state directory cannot be used, and what to look at, in Chinese."""

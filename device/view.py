@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from device.session import Session
-from protocol.messages import Settings
+from protocol.messages import Portrait, Settings, Staff
 
 CODE_S = 120
 """So long a hub has a pairing code shown, in seconds; no countdown here begins higher."""
@@ -19,6 +19,8 @@ class View(Struct, frozen=True):
     the kiosk's monotonic clock, for the countdown to `session.deadline_ms`; `hub_ms` the hub's
     time (since 1970), None while it is not known. `text_input` offers a field for the citizen's
     own words (a keyboard or writing pad is attached). `device` is the kiosk's name, for hall IT.
+    `portrait` is the photograph of the clerk whom the settings name, None without one; its
+    picture may be damaged.
     """
 
     session: Session = Session()
@@ -30,6 +32,15 @@ class View(Struct, frozen=True):
     text_input: bool = False
     hub_ms: int | None = None
     device: str = ""
+    portrait: Portrait | None = None
+
+
+def photograph(view: View, staff: Staff | None) -> Portrait | None:
+    """Return the photograph to show beside `staff`: no clerk is ever shown another one's face."""
+    settings, found = view.settings, view.portrait
+    if settings is None or found is None or staff is None:
+        return None
+    return found if (settings.portrait, settings.staff) == (found.digest, staff) else None
 
 
 class Rest(StrEnum):

@@ -19,7 +19,8 @@ import click
 
 from bench.torture.truth import Notebook
 from device import config as configuration
-from device.assembly import Kiosk, monotonic_ms
+from device.assembly import Kiosk
+from device.clocks import monotonic_ms
 from device.driver import Driver
 from device.events import Choose, Event, Skip, Submit, Tap, Undo, Write
 from device.session import Screen

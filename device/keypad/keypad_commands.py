@@ -1,12 +1,12 @@
 """The command `keypad` of `pingyi-kiosk`: try a model file, and listen to a pad with it."""
 
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import click
 
+from device.clocks import monotonic_ms
 from device.keypad import model as models
 from device.keypad.model import Model, ModelError
 from device.keypad.port import PortError, SerialPort
@@ -92,14 +92,14 @@ def _listen(model: Model, name: str, seconds: int) -> None:
     port = SerialPort.open(name, model.line)
     click.echo(f"型号：{model.name}。请逐个按键，核对显示的等级……")
     try:
-        began = last = _now()
+        began = last = monotonic_ms()
         reader = Reader(model, name, began)
-        while _now() - began < seconds * 1000:
-            called = _now()
+        while monotonic_ms() - began < seconds * 1000:
+            called = monotonic_ms()
             data = port.read()
             if data:
                 click.echo(f"收到 {_hex(data)}")
-            found = reader.feed(data, last, _now()) if data else reader.silence(called)
+            found = reader.feed(data, last, monotonic_ms()) if data else reader.silence(called)
             last = called
             for press in found:
                 click.echo(f"按键 {LEVELS[press.level]}（{press.level}）")
@@ -114,10 +114,6 @@ def _listen(model: Model, name: str, seconds: int) -> None:
 
 def _refused(counts: Counter[str]) -> list[str]:
     return [f"未采用 {CAUSES[cause]}：{count}" for cause, count in counts.items()]
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1_000_000
 
 
 def _hex(data: bytes) -> str:

@@ -22,4 +22,4 @@ def tap(session: Session, press: Press, seen_ms: int | None) -> Tap:
         raise Refused("pad_press_before_invitation")
     if press.at_ms - max(session.shown_ms, seen_ms) < ARM_MS:
         raise Refused("pad_press_too_early")
-    return Tap(press.at_ms, invitation.id, press.level)
+    return Tap(press.at_ms, invitation.id, press.level, input="pad")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kivy.animation import Animation
-from kivy.graphics import Color, Rectangle
+from kivy.core.window import Window
 from kivy.uix.floatlayout import FloatLayout
 
 from device.panel import Panel
@@ -23,9 +23,7 @@ class Board(FloatLayout):
         self.ground = Role.TEAL
         self._scene: object = None
         self._sheet: Sheet | None = None
-        with self.canvas.before:
-            self._ground = Color(*theme.DAY[self.ground])
-            self._floor = Rectangle(pos=self.pos, size=self.size)
+        self._lay(theme.DAY[self.ground])
 
     def find(self, key: str) -> Any:
         """Return the button or field named `key` if it is on the screen now, else None."""
@@ -43,11 +41,14 @@ class Board(FloatLayout):
 
     def on_size(self, *_: Any) -> None:
         """Set the picture anew for the new size."""
-        if not hasattr(self, "_floor"):
+        if not hasattr(self, "_sheet"):
             return
-        self._floor.size = self.size
         self._scene = None
         self._redraw()
+
+    def _lay(self, ground: theme.Colour) -> None:
+        """Have each frame begin with this colour: a painted ground costs more than the picture."""
+        Window.clearcolor = ground
 
     def _redraw(self) -> None:
         raise NotImplementedError
@@ -71,7 +72,7 @@ class Board(FloatLayout):
         self._leave()
         self._scene = scene
         self.ground = ground
-        self._ground.rgba = mode.palette[ground]
+        self._lay(mode.palette[ground])
         wide, high = round(self.width), round(self.height)
         millimetre = self.panel.millimetre(wide, high)
         self._sheet = sheet = Sheet(self._fonts, wide, high, millimetre=millimetre, mode=mode)

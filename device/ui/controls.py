@@ -36,7 +36,9 @@ class Plate(Widget):
     """A surface that acts once for each touch that goes down and comes up on it.
 
     A finger that slides off takes its touch back. `alive` is False once it is off the screen.
-    `reach` is where a finger counts, if that is more than what is seen.
+    `reach` is where a finger counts, if that is more than what is seen. Where the moment of the
+    touch matters, `begin` is called instead of `action` when a finger comes down, and what it
+    returns when that finger comes up. A plate with neither is inert.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Plate(Widget):
         self.reach = sheet.pixels(reach or box)
         self.alive = True
         self.action = action
+        self.begin: Callable[[], Callable[[], None]] | None = None
         self._depth = sheet.length(theme.SINK)
         with self.canvas.before:
             if look.shade:
@@ -80,9 +83,11 @@ class Plate(Widget):
 
     def on_touch_down(self, touch: Any) -> bool:
         """Sink under a finger."""
-        if self.action is None or not self.collide_point(*touch.pos):
+        inert = self.action is None and self.begin is None
+        if inert or not self.collide_point(*touch.pos):
             return False
         touch.grab(self)
+        touch.ud[self] = self.begin() if self.begin is not None else self.action
         self._shift.y = -self._depth
         return True
 
@@ -92,8 +97,10 @@ class Plate(Widget):
             return False
         touch.ungrab(self)
         self._shift.y = 0
-        if self.alive and self.action is not None and self.collide_point(*touch.pos):
-            self.action()
+        act = touch.ud.pop(self, None)
+        inert = self.action is None and self.begin is None  # by now: the answer is being saved
+        if act is not None and self.alive and not inert and self.collide_point(*touch.pos):
+            act()
         return True
 
 

@@ -8,9 +8,10 @@ import os
 import struct
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from fontTools.ttLib import TTFont, TTLibError
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
 SOURCE = Path("/usr/share/fonts/opentype/noto")
 FAMILY = "Noto Sans CJK SC"
@@ -46,6 +47,8 @@ def _face(cache: Path, source: Path, weight: str) -> Path:
 
 
 def _extract(collection: Path, made: Path) -> None:
+    from fontTools.ttLib import TTLibError  # noqa: PLC0415 - needed once, at the first start
+
     handle, name = tempfile.mkstemp(dir=made.parent, prefix=".font-", suffix=".otf")
     draft = Path(name)
     try:
@@ -63,8 +66,10 @@ def _extract(collection: Path, made: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _chosen(collection: BinaryIO) -> TTFont:
+def _chosen(collection: BinaryIO) -> "TTFont":
     """Return the Simplified Chinese face, found by its name: its place is only a custom."""
+    from fontTools.ttLib import TTFont  # noqa: PLC0415 - as above
+
     number, count = 0, 1
     while number < count:
         font = TTFont(

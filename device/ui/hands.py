@@ -1,9 +1,22 @@
 """What the citizen's hands do to a picture, and the little that a picture keeps of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from device.events import Choose, Enlarge, Event, Skip, Speak, Stay, Submit, Tap, Undo, Write
+from device.events import (
+    Choose,
+    Enlarge,
+    Event,
+    Skip,
+    Speak,
+    Stay,
+    Submit,
+    Tap,
+    Touch,
+    Undo,
+    Write,
+)
 
 
 class Hands:
@@ -28,12 +41,23 @@ class Hands:
     def unfold(self) -> None:
         """展开更多, or 收起: show all reasons, or the first ones."""
         self.unfolded = not self.unfolded
-        self._emit(Stay(self._now()))
+        self.stay()
         self._redraw()
 
-    def tap(self, invitation: str, level: int) -> None:
-        """Press a level."""
-        self._emit(Tap(self._now(), invitation, level))
+    def stay(self) -> None:
+        """Read on: the time begins anew."""
+        self._emit(Stay(self._now()))
+
+    def touch(self) -> None:
+        """Put a finger down, wherever it is."""
+        self._emit(Touch(self._now()))
+
+    def tap(self, invitation: str, level: int) -> Callable[[], None]:
+        """Put a finger down on a level; return what lifting it there does.
+
+        What counts is the moment at which it came down: it was meant for what was seen then.
+        """
+        return partial(self._emit, Tap(self._now(), invitation, level))
 
     def speak(self, english: bool) -> None:
         """Change the language."""

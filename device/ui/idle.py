@@ -6,7 +6,7 @@ two changes nothing is drawn. There is no score on it.
 
 from kivy.graphics import RoundedRectangle
 
-from device.ui import faces, frame, theme
+from device.ui import faces, frame, portrait, theme
 from device.ui.gallery import Gallery, Shown
 from device.ui.sheet import Box, Sheet
 from device.ui.theme import Role
@@ -46,7 +46,7 @@ def draw(sheet: Sheet, view: View, gallery: Gallery) -> None:
     sheet.part("ground", (), lambda: ground(sheet))
     floor = sheet.high - _MARGIN
     room = floor - high - 40 if high else floor
-    body = (settings.window, settings.staff, room, shown is not None)
+    body = (settings.window, settings.staff, room, shown is not None, sheet.photograph)
     sheet.part("body", body, lambda: _body(sheet, settings, room, pictured=shown is not None))
     place = _picture_place(sheet, room)
     sheet.part("picture", shown, lambda: _picture(sheet, shown, place))
@@ -176,24 +176,22 @@ def _staff(sheet: Sheet, staff: Staff | None, area: Box) -> None:
     inner = _CARD - 2 * 28
     post = staff.post or sheet.say("clerk")
     number = sheet.say("number", staff.number) if staff.number else ""
-    name = sheet.fit(staff.name, theme.down(theme.HEAD), inner, 170, bold=True)
-    rows = [
-        found
-        for found in (sheet.fit(row, (theme.LABEL,), inner, 140) for row in (post, number) if row)
-        if found
-    ]
+    name = sheet.fit(staff.name, theme.down(sheet.scaled(theme.HEAD)), inner, 170, bold=True)
+    rows = [found for row in (post, number) if row and (found := _row(sheet, row, inner))]
     if name is None:
         return
     words_high = 32 + name.height + 8 + sum(row.height + 2 for row in rows) + 28
-    # A portrait of nobody is the first to give way to long names.
-    picture = next((high for high in (184, 128) if words_high + high + 20 <= area.h), 0)
+    # A portrait is the first to give way to long names; one of nobody takes less room.
+    tried = (264, 224, 184, 128) if sheet.photograph else (184, 128)
+    picture = next((high for high in tried if words_high + high + 20 <= area.h), 0)
     high = words_high + (picture + 20 if picture else 0)
     left = area.x + (area.w - _CARD) / 2
     y = area.y + (area.h - high) / 2
     sheet.panel(Box(left, y, _CARD, high), Role.CARD, radius=theme.CARD_RADIUS)
     y += 32
     if picture:
-        portrait(sheet, Box(left + (_CARD - picture * 0.8) / 2, y, picture * 0.8, picture))
+        wide = picture * portrait.SHAPE
+        portrait.draw(sheet, Box(left + (_CARD - wide) / 2, y, wide, picture))
         y += picture + 20
     box = Box(left + 28, y, inner, name.height)
     sheet.write(box, name, bold=True, align=("center", "middle"))
@@ -204,11 +202,11 @@ def _staff(sheet: Sheet, staff: Staff | None, area: Box) -> None:
         y += row.height + 2
 
 
-def portrait(sheet: Sheet, box: Box) -> None:
-    """Draw the head and shoulders that stand for a portrait."""
-    sheet.panel(box, Role.MIST, radius=16)
-    left, bottom, wide, high = sheet.pixels(box)
-    sheet.drawing(lambda: faces.bust(sheet.paint, left, bottom, wide, high))
+def _row(sheet: Sheet, words: str, wide: float) -> Fit | None:
+    """Fit post or number: large on one line, or small on several."""
+    sizes = theme.down(sheet.scaled(theme.TEXT), theme.TEXT)
+    line = sheet.line(sizes[0]) + 1
+    return sheet.fit(words, sizes, wide, line) or sheet.fit(words, (theme.LABEL,), wide, 140)
 
 
 # ---------------------------------------------------------------- what the hall announces

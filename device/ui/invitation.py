@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from device.session import Screen
-from device.ui import faces, frame, idle, switches, theme
+from device.ui import faces, frame, portrait, switches, theme
 from device.ui.controls import Look, Plate, on_button
 from device.ui.glosses import LEVELS as GLOSSES
 from device.ui.hands import Hands
@@ -18,10 +18,11 @@ from protocol.messages import Invitation
 _PAD = 34
 _CLOSE_PAD = 22
 _DOT = "　·　"
-_PICTURE = (124, 156)
+_PICTURE = (120, 160)
 _FOOT = 62
 _ASK = 84
 _ASK_CLOSE = 56
+_PARAGRAPH = 60
 _COMFORT = 228
 """Faces are at least so high beside a card that is roomy."""
 
@@ -36,14 +37,14 @@ def draw(sheet: Sheet, view: View, hands: Hands) -> None:
     frame.head(sheet, view, switches.draw(sheet, view, None if saving else hands))
     card = sheet.plan("card", (), lambda: _Card(sheet, invitation))
     low = frame.HEAD + card.high
-    sheet.part("card", (), card.draw)
+    sheet.part("card", sheet.photograph, card.draw)
     sheet.part("ask", (), lambda: _ask(sheet, low, card.ask))
     top = low + card.ask
     area = Box(MARGIN, top, sheet.wide - 2 * MARGIN, sheet.high - _FOOT - 8 - top)
     _levels(sheet, area, pressed)
     for level in LEVELS:
-        action = None if saving else partial(hands.tap, invitation.id, level)
-        sheet.keys[f"level-{level}"].action = action
+        begin = None if saving else partial(hands.tap, invitation.id, level)
+        sheet.keys[f"level-{level}"].begin = begin
     foot = Box(MARGIN, sheet.high - _FOOT, sheet.wide - 2 * MARGIN, _FOOT - 8)
     frame.countdown(sheet, view, foot)
 
@@ -90,7 +91,8 @@ class _Card:
         found = self._roomy()
         if found is None:
             self.ask = _ASK_CLOSE
-            self.most = self.room - _ASK_CLOSE - (five if sheet.standing else sheet.target)
+            least = (five,) if sheet.standing else (max(_COMFORT, sheet.target), sheet.target)
+            self.mosts = [self.room - _ASK_CLOSE - each for each in least]
             found = self._close()
         self.high, self.draw = found
 
@@ -144,7 +146,7 @@ class _Card:
                     y += row
             if picture:
                 left = box.x + box.w - _PAD - _PICTURE[0]
-                idle.portrait(sheet, Box(left, box.y + (high - _PICTURE[1]) / 2, *_PICTURE))
+                portrait.draw(sheet, Box(left, box.y + (high - _PICTURE[1]) / 2, *_PICTURE))
 
         return high, draw
 
@@ -163,7 +165,7 @@ class _Card:
             sheet.panel(box, Role.CARD, radius=theme.CARD_RADIUS, shade=Role.SHADE)
             y = box.y + _CLOSE_PAD - 4
             for name, fit in found:
-                bold = name == self.matter
+                bold = self._bold(name)
                 first = sheet.line(fit.size)
                 _label(sheet, box.x + _CLOSE_PAD, y + (first - 32) / 2, name, label)
                 place = Box(box.x + _CLOSE_PAD + label, y, wide + 2, fit.height)
@@ -172,21 +174,30 @@ class _Card:
 
         return high, draw
 
+    def _bold(self, name: str) -> bool:
+        """Whether what is named so is bold: a matter is, unless it is a whole paragraph."""
+        return name == self.matter and len(self.invitation.matter) <= _PARAGRAPH
+
     def _rows(self, wide: float) -> list[tuple[str, Fit]]:
-        """Fit the rows in the largest size that has room; the post is the first to stay away."""
+        """Fit the rows in the largest size that has room; the post is the first to stay away.
+
+        Small type comes before small faces, as long as it can be read from a chair.
+        """
         clerk = self.fields[1][0]
         rows = ((self.matter, self.invitation.matter), *self.fields)
         shorter = (*rows[:2], (clerk, self.clerk))
-        sizes = theme.down(self.sheet.scaled(theme.WORD), theme.SMALL)
+        first = self.sheet.scaled(theme.WORD)
         found: list[tuple[str, Fit]] = []
-        for size, tried in [(size, each) for size in sizes for each in (rows, shorter)]:
-            found = [
-                (name, fit)
-                for name, value in tried
-                if (fit := self.sheet.fit(value, (size,), wide, 1e9, bold=name == self.matter))
-            ]
-            if _high(found) <= self.most:
-                break
+        for most in self.mosts:
+            sizes = theme.down(first, theme.SMALL if most == self.mosts[-1] else theme.LABEL)
+            for size, tried in [(size, each) for size in sizes for each in (rows, shorter)]:
+                found = [
+                    (name, fit)
+                    for name, value in tried
+                    if (fit := self.sheet.fit(value, (size,), wide, 1e9, bold=self._bold(name)))
+                ]
+                if _high(found) <= most:
+                    return found
         return found
 
 

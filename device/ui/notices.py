@@ -6,9 +6,11 @@ from device.session import Session
 from device.ui import faces, frame, idle, theme
 from device.ui.faces import Paint
 from device.ui.sheet import Box, Sheet
-from device.ui.theme import Role
+from device.ui.theme import MARGIN, Role
 from device.ui.typeset import Fit
 from device.view import View
+
+_BROKEN = (1000, 520)
 
 Line = tuple[str, int, bool, Role]
 """Words, the size from which they step down, whether bold, and their colour."""
@@ -93,14 +95,21 @@ def out_of_service(sheet: Sheet, view: View) -> None:
     key = _failure(view.session)
 
     def draw() -> None:
+        high = min(_BROKEN[1], sheet.high - frame.HEAD - 120)
+        wide = min(_BROKEN[0], sheet.wide - 2 * MARGIN)
+        card = Box((sheet.wide - wide) / 2, (frame.HEAD + sheet.high - 70 - high) / 2, wide, high)
+        sheet.panel(card, Role.CARD, radius=theme.CARD_RADIUS, shade=Role.SHADE)
         lines: list[Line] = [
-            (sheet.say(key), theme.BIG, True, Role.INK),
+            (sheet.say(key), theme.HUGE, True, Role.INK),
             (sheet.say(f"{key}_below"), theme.WORD, False, Role.INK),
         ]
-        notice(sheet, faces.warning, lines)
+        if view.device:
+            lines.append((sheet.say("report", view.device), theme.TEXT, False, Role.QUIET))
+        inner = card.inset(40, 32)
+        notice(sheet, faces.warning, lines, top=inner.y, floor=inner.y + inner.h)
 
     frame.head(sheet, view)
-    sheet.part("notice", key, draw)
+    sheet.part("notice", (key, view.device), draw)
 
 
 def _failure(session: Session) -> str:

@@ -39,7 +39,12 @@ def measure(path: Path) -> Picture:
     if size > MOST_BYTES:
         raise NotShown(f"{size >> 20} MB, at most {MOST_BYTES >> 20}")
     with path.open("rb") as file:
-        picture = _png(file) or _jpeg(file)
+        return promised(file)
+
+
+def promised(file: BinaryIO) -> Picture:
+    """Return the size that an open file promises, as `measure` does."""
+    picture = _png(file) or _jpeg(file)
     if picture is None:
         raise NotShown("neither PNG nor JPEG")
     if not 0 < picture.width * picture.height <= MOST_PIXELS:
@@ -102,3 +107,41 @@ def shrink(pixels: Pixels, promised: Picture) -> Pixels:
         for channel in range(depth):
             out[target + channel : target + wide * depth : depth] = line[channel :: depth * step]
     return Pixels(wide, high, pixels.form, bytes(out))
+
+
+def crop(pixels: Pixels, step: int, shape: float) -> Pixels:
+    """Return the part that a face is in: the middle, of a tall picture rather the top.
+
+    `step` is after how many bytes the next row begins, `shape` what width to height shall be.
+    """
+    wide = max(1, min(pixels.width, round(pixels.height * shape)))
+    high = max(1, min(pixels.height, round(pixels.width / shape)))
+    left, top = (pixels.width - wide) // 2, (pixels.height - high) // 4
+    depth = len(pixels.form)
+    starts = (row * step + left * depth for row in range(top, top + high))
+    data = b"".join(pixels.data[start : start + wide * depth] for start in starts)
+    return Pixels(wide, high, pixels.form, data)
+
+
+def halve(pixels: Pixels) -> Pixels:
+    """Return the picture half as large: each pixel is the mean of four.
+
+    The means are reckoned of whole pictures at once, as of two long numbers, byte by byte.
+    """
+    depth = len(pixels.form)
+    wide, high = pixels.width // 2, pixels.height // 2
+    row = pixels.width * depth
+    lines = [pixels.data[at * row : at * row + 2 * wide * depth] for at in range(2 * high)]
+    mixed = _mean(b"".join(lines[0::2]), b"".join(lines[1::2]))
+    out = bytearray(wide * high * depth)
+    for channel in range(depth):
+        one, other = mixed[channel :: 2 * depth], mixed[channel + depth :: 2 * depth]
+        out[channel::depth] = _mean(one, other)
+    return Pixels(wide, high, pixels.form, bytes(out))
+
+
+def _mean(one: bytes, other: bytes) -> bytes:
+    """Return the mean of each byte of two rows: what both have, and half of what one has."""
+    a, b = int.from_bytes(one, "big"), int.from_bytes(other, "big")
+    low = int.from_bytes(b"\x7f" * len(one), "big")
+    return ((a & b) + (((a ^ b) >> 1) & low)).to_bytes(len(one), "big")

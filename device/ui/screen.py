@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from device.events import Event
 from device.panel import Panel
@@ -10,9 +11,10 @@ from device.ui import answers, endings, idle, invitation, notices, pairing, them
 from device.ui.board import Board
 from device.ui.gallery import Gallery
 from device.ui.hands import Hands
+from device.ui.portrait import Photograph, Portraits
 from device.ui.sheet import Mode, Sheet
 from device.ui.theme import Role
-from device.view import Rest, View, rest
+from device.view import Rest, View, photograph, rest
 
 _TEAL = frozenset({Screen.IDLE, Screen.PAUSED})
 _REST: dict[Rest, Callable[[Sheet, View], None]] = {
@@ -52,6 +54,7 @@ class KioskScreen(Board):
         self._hands = Hands(now, emit, self._redraw)
         self._view: View | None = None
         self.gallery = Gallery(self.panel.pictures, self._redraw)
+        self.portraits = Portraits(self._redraw)
 
     def draw(self, view: View) -> None:
         """Show `view`. Only what differs from the last one is drawn; the same, not at all."""
@@ -69,6 +72,7 @@ class KioskScreen(Board):
         mode = _mode(view, evening=self.panel.is_evening(view.hub_ms))
         ground = Role.TEAL if screen in _TEAL else Role.PAPER
         sheet = self._turn((_scene(view), mode[1:], mode.palette is theme.DAY), ground, mode)
+        sheet.photograph = self._photograph(view)
         if at_rest is Rest.WINDOW:
             idle.draw(sheet, view, self.gallery)
         elif at_rest is not None:
@@ -77,6 +81,27 @@ class KioskScreen(Board):
             _STILL[screen](sheet, view)
         else:
             _ASKING[screen](sheet, view, self._hands)
+
+    def _photograph(self, view: View) -> Photograph | None:
+        """Return the photograph of the clerk of whom this picture tells.
+
+        It is kept while pictures come that tell of nobody; beside another clerk it is not shown.
+        """
+        shown = self.portraits.show(view.portrait)
+        invitation, settings = view.session.invitation, view.settings
+        staff = invitation.staff if invitation else settings.staff if settings else None
+        return shown if photograph(view, staff) else None
+
+    def on_touch_down(self, touch: Any) -> bool:
+        """Count each finger that comes down on an invitation, whatever it means."""
+        if self._view is not None and self._view.session.screen is Screen.INVITED:
+            self._hands.touch()
+        return bool(super().on_touch_down(touch))
+
+    def close(self) -> None:
+        """End what runs beside the picture."""
+        self.gallery.close()
+        self.portraits.close()
 
     def _leave(self) -> None:
         self._hands.wipe()

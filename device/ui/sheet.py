@@ -45,7 +45,7 @@ class Sheet(Widget):
 
     `wide` and `high` are its size in design units: at least 1280 x 800, or 800 x 1280 on a
     standing screen. `target` is how wide and high, in the same units, what is pressed must be;
-    `millimetre` is given in pixels.
+    `millimetre` is given in pixels. `photograph` is that of the clerk of whom it tells, or None.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Sheet(Widget):
         # A panel smaller than any that is sold has no room for fingers and words.
         self.target = min(_MOST_TARGET, theme.TARGET_MM * millimetre / self.unit + 1)
         self.faces = tuple(str(font) for font in fonts)
+        self.photograph: Any = None
         self.keys: dict[str, Any] = {}
         self._parts: dict[str, tuple[object, list[Any]]] = {}
         self._plans: dict[str, tuple[object, Any]] = {}

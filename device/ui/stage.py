@@ -6,7 +6,8 @@ from pathlib import Path
 from kivy.clock import Clock
 from kivy.core.window import Window
 
-from device.assembly import Kiosk, monotonic_ms
+from device.assembly import Kiosk
+from device.clocks import monotonic_ms
 from device.driver import Driver
 from device.events import Event
 from device.panel import Panel
@@ -41,7 +42,7 @@ class Stage:
             self.app.run()
         finally:
             if self.screen is not None:
-                self.screen.gallery.close()
+                self.screen.close()
 
     @property
     def driver(self) -> Driver | None:

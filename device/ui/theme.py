@@ -157,8 +157,9 @@ TEXT = 27
 WORD = 32
 HEAD = 38
 BIG = 52
+HUGE = 64
 CODE = 180
-SIZES = (CODE, 150, 112, 80, 64, BIG, HEAD, WORD, TEXT, LABEL, SMALL)
+SIZES = (CODE, 150, 112, 80, HUGE, BIG, HEAD, WORD, TEXT, LABEL, SMALL)
 
 
 def down(size: int, to: int = LABEL) -> tuple[int, ...]:

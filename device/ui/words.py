@@ -44,6 +44,10 @@ WORDS: dict[str, Said] = {
     "own_words": Said(
         "也可以用自己的话写在这里（最多 {} 字）", "Or in your own words (up to {} characters)"
     ),
+    "own_page": Said("手机扫一扫，写几句话、查收据", "Scan to add words or see the receipt"),
+    "own_page_below": Said(
+        "对窗口人员保密，也可以回家再写", "Staff cannot see it; later is fine too"
+    ),
     # ------------------------------------------------------------ endings
     "rated": Said("谢谢，您的评价已保存", "Thank you, your rating is saved"),
     "rated_below": Said(
@@ -82,6 +86,7 @@ WORDS: dict[str, Said] = {
     "broken_below": Said(
         "评价暂时无法保存，请告知工作人员", "Ratings cannot be saved now; please tell the staff"
     ),
+    "report": Said("报修时请说明本机名称：{}", "For repair, name this kiosk: {}"),
     "half_kept": Said("补充内容未能保存", "What you added could not be saved"),
     "half_kept_below": Said(
         "您先前选择的评价已保存。设备暂停使用，请告知工作人员",

@@ -85,6 +85,10 @@ class Voice:
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
+    def _given_way(self, say: Say) -> bool:
+        """Whether something else is to be said by now; thanks gives way to nothing."""
+        return self._ending or (self._next is not None and say.cue not in _THANKS)
+
     def _cut(self) -> None:
         if self._playing is not None:
             self._playing.kill()
@@ -120,15 +124,19 @@ class Voice:
         if say not in self._ready:
             self._ready[say] = sound.wav(say.volume)
         with self._change:
-            if self._ending or (self._next is not None and say.cue not in _THANKS):
+            if self._given_way(say):
                 return
-            self._playing = process = subprocess.Popen(  # noqa: S603 - a program of the system
-                [program, "-q", "-"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-            self._speaks_now = say.cue
+        # Not under the lock: the screen's thread would wait for the disk to hand out the program.
+        process = subprocess.Popen(  # noqa: S603 - a program of the system
+            [program, "-q", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        with self._change:
+            self._playing, self._speaks_now = process, say.cue
+            if self._given_way(say):
+                self._cut()
         cause = ""
         with process:
             try:

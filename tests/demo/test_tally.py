@@ -44,10 +44,11 @@ def in_ledger(came):
 
 
 def compared(came, ledger=None, **pressed):
+    """Compare what was pressed with what came; `ledger` is there where it differs from that."""
     played = Played(row=a_row(), pressed=[Pressed(invitation="b" * 32, level=2, **pressed)])
     summary = Summary()
     ratings = {KEY: [came]} if came else {}
-    has = {KEY: in_ledger(ledger or came)} if came else {}
+    has = {KEY: in_ledger(ledger or came)} if ledger or came else {}
     _compare(summary, [played], ratings, has)
     return {
         name: getattr(summary, name)
@@ -89,6 +90,30 @@ def test_a_promise_that_did_not_arrive_is_lost():
     """谢谢 was shown; who never saw it was promised nothing."""
     assert compared(None, promised=True) == {"lost": 1}
     assert compared(None) == {}
+
+
+BARE = record(detail="", text="")
+
+
+def test_a_bad_level_without_a_reason_is_kept_where_the_city_takes_none():
+    """The power went after 谢谢 and before any reason: in the ledger, set aside, not lost."""
+    assert compared(None, BARE, promised=True) == {"cut_off": 1}
+    assert compared(None, BARE) == {"cut_off": 1}  # 谢谢 may have stood unseen by the script
+
+
+@pytest.mark.parametrize(
+    ("ledger", "pressed"),
+    [
+        pytest.param(BARE, {"thanked": True}, id="reasons had been submitted"),
+        pytest.param(record(), {}, id="it has reasons, so the city takes it"),
+        pytest.param(record(detail="", text="太"), {}, id="it has words, so the city takes it"),
+        pytest.param(record(level="1", detail="", text=""), {}, id="another level than pressed"),
+        pytest.param(record(level="4", detail="", text=""), {}, id="a good level needs no reason"),
+    ],
+)
+def test_any_other_promise_that_is_not_at_the_city_is_lost(ledger, pressed):
+    """Being in the ledger is no excuse for it."""
+    assert compared(None, ledger, promised=True, **pressed) == {"lost": 1}
 
 
 def test_the_file_decides_the_order_of_a_case():

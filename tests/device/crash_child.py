@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from device import config as configuration
 from device import crash, identity, kiosk
-from device.assembly import monotonic_ms
+from device.clocks import monotonic_ms
 from device.events import Offer, Tap
 from device.session import Screen
 from device.splash import Splash, Words

@@ -57,6 +57,7 @@ class World:
         self.key = key
         self.events = []
         self.settings = []
+        self.portraits = []
         self.outbox = Outbox.open(path, **limits)
         self.keeper = Keeper(
             "k1",
@@ -72,7 +73,11 @@ class World:
         )
 
     def start(self):
-        self.keeper.start(post=self.events.append, settings=self.settings.append)
+        self.keeper.start(
+            post=self.events.append,
+            settings=self.settings.append,
+            portrait=self.portraits.append,
+        )
         self.settle()
         return self
 
@@ -115,8 +120,8 @@ class World:
         message = Settings(version=version, hall_name="示例大厅", catalogue=CURRENT, resend=resend)
         self.tell(Leaf.SETTINGS, wire.encode(message))
 
-    def slot(self, version, invitation=None, unsettled=()):
-        message = Slot(version=version, invitation=invitation, unsettled=unsettled)
+    def slot(self, version, invitation=None, unsettled=(), link=""):
+        message = Slot(version=version, invitation=invitation, unsettled=unsettled, link=link)
         self.tell(Leaf.INVITATION, wire.encode(message))
 
     def tell(self, leaf, payload):

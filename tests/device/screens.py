@@ -6,26 +6,23 @@ Exits with 1, naming the pictures, if anything in one is clipped, covered or off
 """
 
 import html
-import json
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-SIZES = [(1024, 600), (1280, 800), (800, 1280)]
+from tests.device import ui_facts, ui_play
+
 GROUPS = (
     ("ui_driver.py", "pictures", "中文，白天"),
     ("ui_driver.py", "english", "English"),
     ("ui_driver.py", "elders", "长者模式，中文与英文"),
     ("ui_driver.py", "evening", "傍晚配色"),
     ("ui_driver.py", "rotation", "大厅的图片"),
-    ("ui_driver.py", "pairings", "配对"),
+    ("ui_portrait.py", "sound", "工作人员照片"),
+    ("ui_pairing.py", "pairings", "配对"),
     ("ui_enrolment.py", "pictures", "入网"),
 )
-FAULTS = ("spilt", "outside", "overlaps", "crossed", "cut_lines")
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 24px; background: #eee; color: #1b2430 }
 section { display: flex; flex-wrap: wrap; gap: 16px }
@@ -44,20 +41,9 @@ def render(out: Path, script: str, scenario: str, size: tuple[int, int]) -> list
         left.unlink()
     if gallery.exists():
         gallery.rmdir()
-    done = subprocess.run(
-        [sys.executable, HERE / script, scenario, *map(str, size), folder],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{script} {scenario} {size}: {done.stderr[-2000:]}")
+    facts = ui_play.run(script, scenario, size, folder, timeout=300)
     for font in folder.glob("*.otf"):  # 40 MB that no picture needs any more
         font.unlink()
-    facts = [json.loads(line) for line in done.stdout.splitlines()]
     return [fact for fact in facts if "png" in fact]
 
 
@@ -67,7 +53,7 @@ def page(out: Path, found: dict[tuple[str, str], list[dict]]) -> list[str]:
     for (size, title), facts in found.items():
         parts.append(f"<h2>{size} · {html.escape(title)}</h2><section>")
         for fact in facts:
-            faults = [fault for fault in FAULTS if fact[fault]]
+            faults = ui_facts.faults(fact)
             if faults:
                 bad.append(f"{size} {fact['name']}: {', '.join(faults)}")
             file = Path(fact["png"]).relative_to(out).as_posix()
@@ -89,7 +75,11 @@ def main() -> None:
     """Render all of it, as many processes at a time as there are cores."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "out/screens").resolve()
     out.mkdir(parents=True, exist_ok=True)
-    jobs = [(script, scenario, title, size) for size in SIZES for script, scenario, title in GROUPS]
+    jobs = [
+        (script, scenario, title, size)
+        for size in ui_play.SIZES
+        for script, scenario, title in GROUPS
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         facts = pool.map(lambda job: render(out, job[0], job[1], job[3]), jobs)
         found = {

@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from msgspec.structs import replace
+
 from device.events import Close, Discard, Keep, Recovered, Release, Saved, SaveFailed
 
 
@@ -33,14 +35,17 @@ class Disk:
             self.newest = max(self.newest, draft.revision)
             self._owners[draft.revision] = draft.invitation
             self._last[draft.invitation] = draft
+        elif isinstance(effect, Release) and effect.draft is not None:
+            self._last[effect.invitation] = effect.draft
 
     def owner(self, revision):
         """The invitation of the draft with this revision."""
         return self._owners[revision]
 
     def holds(self, draft):
-        """Whether just this draft is on the disk."""
-        return self.drafts.get(draft.invitation) == draft
+        """Whether just this draft is on the disk, but for what the hub did since."""
+        found = self.drafts.get(draft.invitation)
+        return found is not None and replace(found, signals=draft.signals) == draft
 
     def queued(self):
         """The revisions that will be answered before whatever is ordered next."""
@@ -87,6 +92,8 @@ class Disk:
         elif isinstance(order, Discard):
             self.drafts.pop(order.invitation, None)
         elif isinstance(order, Release):
+            if order.draft is not None:
+                self._write(Keep(order.draft))
             draft = self.drafts.pop(order.invitation)
             if order.invitation not in self._failed:
                 assert draft == self._last[order.invitation], "not what was pressed last"

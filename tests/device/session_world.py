@@ -18,11 +18,12 @@ def name(number):
     return f"{number:032x}"
 
 
-def invitation(number, ttl_ms=TTL, issued_at=1_000_000):
+def invitation(number, ttl_ms=TTL, issued_at=1_000_000, case=None, service=1):
+    """The invitation with this number, by default to the first service of a case of its own."""
     return Invitation(
         id=name(number),
-        serial=f"津示例{number:04d}",
-        service_number=1,
+        serial=f"津示例{case or number:04d}",
+        service_number=service,
         matter=f"示例事项{number}",
         window=Window(name="1号窗口", label="综合受理"),
         staff=Staff(name="示例甲", number="001"),

@@ -1,14 +1,18 @@
 """One kiosk on one state directory, and how it finds its hub."""
 
 import logging
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from renewal_world import Enrolled
 
 from device import identity
 from device.assembly import InUse, Kiosk, way_to_the_hub
 from device.config import HubConfig, KioskConfig
 from device.identity import IdentityError
+from device.keypad.model import ModelError
+from device.keypad.settings import KeypadConfig
 
 
 @pytest.fixture
@@ -63,6 +67,16 @@ def test_the_kiosk_is_wired_to_what_enrolment_gave(tmp_path, config, enrolled):
         assert enrolled.first.startswith(kiosk.keeper._renewing.certificate)
     finally:
         kiosk.stop()
+
+
+def test_what_fails_after_the_outbox_was_opened_closes_it(tmp_path, config):
+    """A kiosk that cannot be put together holds no file, and the next try finds all free."""
+    bad = replace(config, keypad=KeypadConfig(model="gone.toml", port="/dev/pingyi/pad-*"))
+    with pytest.raises(ModelError):
+        Kiosk(bad, tmp_path)
+    held = {str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
+    assert not [each for each in held if each.startswith(str(tmp_path))]
+    Kiosk(config, tmp_path).stop()
 
 
 @pytest.mark.parametrize("wrong", [{"device": "k2"}, {"hall": "h2"}])

@@ -1,13 +1,12 @@
 """The enrolment beside a screen: what it tells, over a real port, whatever the cable does."""
 
 import logging
-import shutil
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 from cables import Cable, wait_for
+from enrol_office import make_keys, opened
 from msgspec.structs import replace
 
 from device import enrolling as module
@@ -16,11 +15,7 @@ from device.config import EnrolmentConfig, HubConfig, KioskConfig
 from device.enrolling import NEVER, Enrolling, Pauses, missing
 from device.view import Step
 from protocol.enrolment.kiosk import REVEALED_LIMIT
-from provisioning import keystore
-from provisioning.authority import Authority
 from provisioning.desk import EnrolmentFailed
-from tests.provisioning.enrol_world import Office
-from tests.provisioning.world_authority import PASSPHRASE
 
 CONFIG = KioskConfig(hall="hall-1", device="kiosk-01", state="state", hub=HubConfig(tls=True))
 QUICK = Pauses(done=0, failed=0, suspect=0)
@@ -28,25 +23,13 @@ QUICK = Pauses(done=0, failed=0, suspect=0)
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    place = tmp_path_factory.mktemp("authority") / "authority"
-    keystore.create(place, PASSPHRASE, "示例区", datetime.now(UTC))
-    return place
-
-
-class Operator(Office):
-    """An IT desk whose hall's server is not there: the kiosk finds that out at once."""
-
-    def terms(self, device="kiosk-01", hall="hall-1"):
-        return replace(super().terms(device, hall), host="127.0.0.1", port=1)
+    return make_keys(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def office(keys, tmp_path):
-    mine = tmp_path / "authority"
-    shutil.copytree(keys, mine)
-    authority = Authority.open(mine, PASSPHRASE)
-    yield Operator(authority, mine)
-    authority.close()
+    with opened(keys, tmp_path) as office:
+        yield office
 
 
 @pytest.fixture

@@ -3,25 +3,19 @@
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cables import Cable, wait_for
-from msgspec.structs import replace
+from enrol_office import make_keys, opened
 
 from device import identity
-from provisioning import keystore
-from provisioning.authority import Authority
 from provisioning.desk import EnrolmentFailed
 from tests.device.ui_views import REASON
-from tests.provisioning.enrol_world import Office
-from tests.provisioning.world_authority import PASSPHRASE
 
 PROGRAM = Path(__file__).with_name("ui_enrolment.py")
 ROOT = Path(__file__).parents[2]
@@ -102,25 +96,13 @@ def test_the_end_is_told_with_its_reason_whole(pictures):
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    place = tmp_path_factory.mktemp("authority") / "authority"
-    keystore.create(place, PASSPHRASE, "示例区", datetime.now(UTC))
-    return place
-
-
-class Operator(Office):
-    """An IT desk whose hall's server is not there: the kiosk finds that out at once."""
-
-    def terms(self, device="kiosk-01", hall="hall-1"):
-        return replace(super().terms(device, hall), host="127.0.0.1", port=1)
+    return make_keys(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def office(keys, tmp_path):
-    mine = tmp_path / "authority"
-    shutil.copytree(keys, mine)
-    authority = Authority.open(mine, PASSPHRASE)
-    yield Operator(authority, mine)
-    authority.close()
+    with opened(keys, tmp_path) as office:
+        yield office
 
 
 @pytest.fixture

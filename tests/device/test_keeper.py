@@ -1,5 +1,6 @@
 """The keeper keeps what it is told, says it until it is answered, and survives its disk."""
 
+import hashlib
 import logging
 
 import pytest
@@ -10,7 +11,17 @@ from device.events import Close, Discard, Offer, Release, Saved
 from device.keeper import ANSWER_MS, HEARTBEAT_MS
 from device.sender import IN_FLIGHT, RESEND_CAP_MS, RESEND_MS
 from protocol import signing, wire
-from protocol.messages import Expired, Rated, Refusal, Settings, Shown, Window, Withdrawn
+from protocol.messages import (
+    PICTURE_LIMIT,
+    Expired,
+    Portrait,
+    Rated,
+    Refusal,
+    Settings,
+    Shown,
+    Window,
+    Withdrawn,
+)
 from protocol.topics import Leaf
 
 
@@ -238,6 +249,41 @@ def test_settings_reach_the_screen_in_their_order(world):
     for settings in (new, old, new):
         world.tell(Leaf.SETTINGS, wire.encode(settings))
     assert world.settings == [new, new]
+
+
+def test_the_citizens_own_page_goes_with_the_invitation(world):
+    """The address stands in the slot, for this screen alone; it is not signed with the answer."""
+    world.connect()
+    asked = live(world, 1)
+    world.slot(1, asked, link="https://hub.example/p/1")
+    assert world.happened(Offer)[-1].link == "https://hub.example/p/1"
+    world.orders(rating(name(1)), Release(name(1)))
+    assert world.outcomes()[0].asked == asked
+
+
+def portrait(picture, of=None):
+    """The message with this photograph, under the digest of `of`."""
+    digest = hashlib.sha256(picture if of is None else of).hexdigest()
+    return Portrait(digest=digest, picture=picture)
+
+
+def test_the_photograph_of_the_clerk_reaches_the_screen(world):
+    """The last one that came; an empty payload takes it away."""
+    first, last = portrait(b"one"), portrait(bytes(PICTURE_LIMIT))
+    for payload in (wire.encode(first), wire.encode(last), b"", wire.encode(first)):
+        world.tell(Leaf.PORTRAIT, payload)
+    assert world.portraits == [first, last, None, first]
+
+
+def test_a_photograph_that_is_not_what_it_says_is_refused(world):
+    """Another picture under a digest that the settings name would be another face."""
+    bad = wire.encode(portrait(b"another", of=b"one"))
+    huge = b'{"v":1,"digest":"%b","picture":"%b"}' % (b"a" * 64, b"A" * 60_004)
+    garbage = [bad, huge, b"\xff", b"{}", b'{"v":1,"digest":"x","picture":"AA=="}', b"x" * 70_000]
+    for payload in garbage:
+        world.tell(Leaf.PORTRAIT, payload)
+    assert world.portraits == []
+    assert sum(world.keeper.refused.values()) == len(garbage)
 
 
 @pytest.mark.parametrize("leaf", [Leaf.INVITATION, Leaf.RECEIPT, Leaf.SETTINGS, Leaf.COMMAND])

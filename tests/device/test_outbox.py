@@ -339,3 +339,44 @@ def test_a_read_only_disk_is_an_error(outbox):
     outbox._db.execute("PRAGMA query_only = 0").fetchall()
     outbox.probe()
     assert outbox.release_all() == 1
+
+
+# ---------------------------------------------------------------- a file that is empty
+
+
+def test_an_empty_file_is_put_aside_with_an_alarm(path, caplog):
+    """A power cut can leave it so; SQLite would begin anew in silence, and drop the WAL."""
+    outbox = Outbox.open(path)
+    keep(outbox, 1)
+    wal = path.with_name(path.name + "-wal")
+    saved = wal.read_bytes()
+    outbox.close()
+    path.write_bytes(b"")
+    wal.write_bytes(saved)
+    with caplog.at_level(logging.CRITICAL):
+        outbox = Outbox.open(path)
+    try:
+        assert outbox.depth() == 0
+        assert "outbox=damaged" in caplog.text
+        assert path.with_name("outbox.db.damaged-1").read_bytes() == b""
+        assert path.with_name("outbox.db.damaged-1-wal").read_bytes() == saved
+    finally:
+        outbox.close()
+
+
+# ---------------------------------------------------------------- which service is rated
+
+
+def test_the_outbox_knows_which_services_are_rated_in_it(outbox):
+    """From the draft to the receipt, and again when a hub asks for it anew."""
+    outbox.keep(name(1), lambda: "o1", jws, draft=True, rated="示例0001/1")
+    keep(outbox, 2)
+    assert outbox.rated("示例0001/1")
+    assert not outbox.rated("示例0001/2")
+    outbox.discard(name(1))
+    assert not outbox.rated("示例0001/1")
+    outbox.keep(name(1), lambda: "o1", jws, draft=False, rated="示例0001/1")
+    outbox.receipt(("o1",), AT)
+    assert not outbox.rated("示例0001/1")
+    outbox.resend(AT + 1, 0)
+    assert outbox.rated("示例0001/1")

@@ -4,10 +4,14 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from session_world import invitation
 from sqlite_utils import Database
 
 from device import outbox_file
 from device.outbox import ARCHIVED, ARCHIVED_MS, Outbox
+from device.state import service
+from protocol import signing
+from protocol.messages import Expired, Rated, Stamp
 
 AT = 1_790_000_000_000
 LOST = AT + 1_000
@@ -191,4 +195,47 @@ def test_an_older_kiosks_file_goes_on(path):
     assert outbox.resend(LOST, 0) == 1
     keep(outbox, 2)
     assert waiting(outbox) == ["o1", "o2"]
+    outbox.close()
+
+
+def test_an_older_kiosks_file_tells_which_services_are_rated_in_it(path):
+    """By what was signed, also in the archive; what says nothing of a service names none."""
+    key = signing.generate_key()
+
+    def signed(kind, number, **more):
+        return signing.sign(
+            kind(
+                id=name(100 + number),
+                device="k1",
+                seq=number,
+                invitation=name(number),
+                stamp=Stamp(boot=name(9), mono_ms=1),
+                **more,
+            ),
+            key,
+        )
+
+    level = {"level": 1, "catalogue": "2021.1", "elapsed_ms": 9}
+    rows = (
+        signed(Rated, 1, asked=invitation(1), **level),
+        signed(Rated, 2, **level),  # of a kiosk that did not sign what it asked
+        signed(Expired, 3, asked=invitation(3), elapsed_ms=9),
+        b"no.outcome.at all",
+        b"\xff",
+        signed(Rated, 6, asked=invitation(6), **level),
+    )
+    with closing(sqlite3.connect(path)) as raw:
+        db = Database(raw, execute_plugins=False)
+        outbox_file.migrations.apply(db, stop_before="m003_rated")
+        for number, row in enumerate(rows[:5], 1):
+            values = (number, f"o{number}", name(number), row)
+            db.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, 0)", values)
+        db.execute("INSERT INTO archive VALUES (6, 'o6', ?, ?, 1)", (name(6), rows[5]))
+        db.execute("UPDATE numbering SET last = 6")
+        raw.commit()
+    outbox = Outbox.open(path)
+    asked = {number: outbox.rated(service(invitation(number))) for number in (1, 2, 3, 6)}
+    assert asked == {1: True, 2: False, 3: False, 6: False}
+    assert outbox.resend(LOST, 5) == 1
+    assert outbox.rated(service(invitation(6)))
     outbox.close()

@@ -1,9 +1,5 @@
 """A kiosk without a window: it shows how to give it one, and nothing that does not hold."""
 
-import json
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ from device.session import Screen
 from device.view import Rest, pairing_seconds, rest
 from protocol import signing, wire
 from protocol.topics import Leaf
+from tests.device import ui_facts, ui_play
 from tests.device.keeper_world import HUB_AHEAD_MS, kiosk
 from tests.device.ui_facts import grey
 from tests.device.ui_views import (
@@ -30,34 +27,14 @@ from tests.device.ui_views import (
     unpaired,
 )
 
-DRIVER = Path(__file__).with_name("ui_driver.py")
-ROOT = Path(__file__).parents[2]
-SIZES = [(1280, 800), (1024, 600), (800, 1280)]
-
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("pairing")
-
-    @cache
-    def play(scenario, width=1280, height=800):
-        done = subprocess.run(
-            [sys.executable, DRIVER, scenario, str(width), str(height), directory],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(directory)},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert not done.stderr, done.stderr[-3000:]
-        return {fact["name"]: fact for fact in map(json.loads, done.stdout.splitlines())}
-
-    return play
+    play = ui_play.player("ui_pairing.py", tmp_path_factory.mktemp("pairing"))
+    return lambda *asked: {fact["name"]: fact for fact in play(*asked)}
 
 
-@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.fixture(params=ui_play.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def pictures(request, played):
     return played("pairings", *request.param)
 
@@ -147,9 +124,7 @@ def test_no_text_leaves_its_place_or_lies_on_another(pictures):
     """The longest names included, at every size."""
     assert set(pictures) == set(PAIRINGS)
     for name, fact in pictures.items():
-        assert fact["spilt"] == [], name
-        assert fact["outside"] == [], name
-        assert fact["crossed"] == [], name
+        assert ui_facts.faults(fact) == {}, name
 
 
 def test_the_code_stands_in_two_groups_with_what_to_do(pictures):

@@ -1,6 +1,7 @@
 """The citizen's last word: no thanks, and no leave taken, before it is on the disk."""
 
 import pytest
+from msgspec.structs import replace
 from session_world import SAVED, TAPPED, ended, fresh, led, name, offer, rating, refused, session_in
 
 from device.events import (
@@ -20,10 +21,13 @@ from device.events import (
     Undo,
     Write,
 )
-from device.session import ARM_MS, Ending, Screen, step
+from device.session import ARM_MS, Ending, Screen, Session, step
+from protocol.messages import Signals
 
 NOW = SAVED + 1_000
 LATER = NOW + 300
+LATE = SAVED + 600_000
+FAILED = Close(name(1), kind="withdrawn", reason="kiosk_failed", signals=Signals())
 
 
 def waiting():
@@ -176,7 +180,7 @@ def test_nor_does_it_when_the_disk_has_failed():
     session, _ = led(again, SaveFailed(LATER), Saved(LATER, 2), start=undone())
     assert not session.kept
     _, effects = step(session, Recovered(LATER))
-    assert effects == (Close(name(1), kind="withdrawn", reason="kiosk_failed"),)
+    assert effects == (replace(FAILED, signals=Signals(undone=1)),)
 
 
 @pytest.mark.parametrize("screen", [Screen.IDLE, Screen.INVITED, Screen.ENDING, Screen.PAUSED])
@@ -199,6 +203,35 @@ def test_the_word_on_the_last_citizen_does_not_thank_the_next_one():
 # ---------------------------------------------------------------- a disk that fails meanwhile
 
 
+def test_an_unanswered_invitation_ends_when_the_disk_failed():
+    """It is closed as the kiosk's fault; its citizen is not asked again."""
+    session, effects = led(offer(), SaveFailed(NOW), Recovered(NOW + 1))
+    assert session == Session()
+    assert effects == [FAILED]
+
+
+def test_a_tap_that_was_not_kept_is_no_rating():
+    """The citizen saw no thanks, and none is claimed."""
+    _, effects = led(Recovered(LATE), start=session_in(Screen.OUT_OF_SERVICE))
+    assert effects == [FAILED]
+
+
+def test_a_rating_that_was_kept_survives_the_failure():
+    """It is sent when the disk is well again, kept once more so that it is whole."""
+    before = rating(1)
+    session, effects = led(SaveFailed(NOW), Recovered(LATE), start=before)
+    assert session == fresh(session)
+    assert effects == [Release(name(1), before.draft)]
+
+
+def test_a_tap_that_reached_the_disk_after_all_counts():
+    """An earlier write failed, the tap's own did not: it is not closed as the kiosk's fault."""
+    broken = session_in(Screen.OUT_OF_SERVICE)
+    session, effects = led(Saved(NOW, 1), Recovered(LATE), start=broken)
+    assert session == fresh(session)
+    assert effects == [Release(name(1), broken.draft)]
+
+
 @pytest.mark.parametrize("wait", [waiting, taking_leave])
 def test_no_thanks_when_the_last_word_cannot_be_saved(wait):
     """The kiosk is out of service; the rating is kept, and goes out whole after the recovery."""
@@ -206,16 +239,16 @@ def test_no_thanks_when_the_last_word_cannot_be_saved(wait):
     session, effects = led(SaveFailed(LATER), start=before)
     assert (session.screen, session.kept, effects) == (Screen.OUT_OF_SERVICE, True, [])
     session, effects = led(Recovered(LATER), start=session)
-    assert effects == [Keep(before.draft), Release(name(1))]
+    assert effects == [Release(name(1), before.draft)]
     assert session == fresh(session)
 
 
 def test_what_was_taken_back_does_not_go_out_after_a_failure():
     """The disk still has the reasons that the citizen skipped, so the draft is kept once more."""
     failed = (Choose(NOW, "108"), Saved(NOW, 2), Skip(LATER), SaveFailed(LATER))
-    _, (*_, keep, release) = led(*failed, Recovered(LATER), start=rating(1))
-    assert (keep.draft.reasons, keep.draft.comment) == ((), "")
-    assert release == Release(name(1))
+    _, (*_, release) = led(*failed, Recovered(LATER), start=rating(1))
+    assert release.invitation == name(1)
+    assert (release.draft.reasons, release.draft.comment) == ((), "")
 
 
 def test_a_wait_that_failed_does_not_bind_the_next_citizen():

@@ -25,6 +25,7 @@ from device.events import (
     Submit,
     Tap,
     Tick,
+    Touch,
     Undo,
     Write,
 )
@@ -54,6 +55,9 @@ class Day(RuleBasedStateMachine):
         self.told = set()  # invitations of whose tap the session has heard that it is saved
         self.ended = {}  # invitation -> the one effect that ended it
         self.shown = set()
+        self.cases = {}  # invitation -> the case that it is about
+        self.rated = set()  # cases
+        self.wanted_back = set()  # invitations that the hub wanted back while they were answered
 
     def happens(self, event):
         before = self.session
@@ -79,10 +83,7 @@ class Day(RuleBasedStateMachine):
             draft = effect.draft
             assert draft.invitation not in self.ended
             assert draft.level == self.tapped[draft.invitation], "a draft without its tap"
-            if isinstance(event, Recovered):
-                assert draft == before.draft, "kept once more, not changed"
-            else:
-                assert draft.revision > self.disk.newest, "revisions grow"
+            assert draft.revision > self.disk.newest, "revisions grow"
             if before.draft is None:
                 self.taps[draft.invitation] = draft.revision
         elif isinstance(effect, Discard):
@@ -92,10 +93,15 @@ class Day(RuleBasedStateMachine):
             assert effect.invitation not in self.ended, "an invitation ends once"
             self.ended[effect.invitation] = effect
             if isinstance(effect, Release):
+                case = self.cases[effect.invitation]
+                assert case not in self.rated, "a service was rated twice"
+                self.rated.add(case)
+                back = effect.draft is not None and effect.draft.signals.withdrawn_ms is not None
+                assert back is (effect.invitation in self.wanted_back)
                 assert effect.invitation in self.told, "released, and its tap not saved"
                 revision = before.draft.revision
                 if isinstance(event, Recovered):
-                    assert revision in self.disk.queued(), "what failed is not written again"
+                    assert effect.draft == before.draft, "what failed is not written again"
                 else:
                     assert revision in self.disk.queued() | self.disk.answered()
             else:
@@ -131,17 +137,47 @@ class Day(RuleBasedStateMachine):
     @precondition(lambda self: self.session.screen is not Screen.INVITED or self.offered % 3)
     @rule(ttl=st.sampled_from([1, 1_000, 20_000, 60_000, 600_000]))
     def the_hub_offers(self, ttl):
+        self.offer(self.offered + 1, ttl)
+
+    @precondition(lambda self: self.session.invitation is not None)
+    @rule()
+    def the_hub_asks_for_the_same_service(self):
+        """As after a slip of the clerk; what is rated already the keeper does not let through."""
+        case = self.cases[self.session.invitation.id]
+        if case not in self.rated:
+            self.offer(case, 20_000)
+
+    @precondition(answering)
+    @rule(kind=st.sampled_from([Submit, Skip]))
+    def a_clerk_is_quick(self, kind):
+        """Ask for the same service again while the citizen takes leave."""
+        self.the_disk_catches_up()
+        if answering(self):
+            self.the_hub_asks_for_the_same_service()
+            self.a_citizen_goes_on(kind)
+
+    def offer(self, case, ttl):
         self.offered += 1
-        assert self.happens(Offer(self.now, invitation(self.offered), ttl))
+        self.cases[name(self.offered)] = case
+        self.note_wanted_back()
+        assert self.happens(Offer(self.now, invitation(self.offered, case=case), ttl))
+
+    def note_wanted_back(self):
+        if answering(self):
+            self.wanted_back.add(self.session.invitation.id)
 
     @precondition(lambda self: self.offered and name(self.offered) not in self.ended)
     @rule()
     def the_hub_says_it_again(self):
-        assert self.happens(Offer(self.now, invitation(self.offered), 20_000))
+        case = self.cases[name(self.offered)]
+        if self.session.invitation is None or self.session.invitation.id != name(self.offered):
+            self.note_wanted_back()
+        assert self.happens(Offer(self.now, invitation(self.offered, case=case), 20_000))
 
     @precondition(lambda self: self.session.invitation is not None)
     @rule()
     def the_hub_takes_back(self):
+        self.note_wanted_back()
         assert self.happens(Offer(self.now, None))
 
     @rule(reason=st.sampled_from([None, None, "午休"]))
@@ -153,6 +189,14 @@ class Day(RuleBasedStateMachine):
     def a_citizen_taps(self, level, wait):
         self.now += wait
         self.press(self.session.invitation.id, level)
+
+    @rule(count=st.integers(1, 3))
+    def somebody_touches(self, count):
+        before = self.session
+        if self.happens(Touch(self.now, count)):
+            assert self.session == replace(before, touches=before.touches + count)
+        else:
+            assert before.screen is not Screen.INVITED
 
     @precondition(lambda self: self.session.screen is Screen.INVITED)
     @rule(level=st.integers(1, 5), kind=st.sampled_from([None, Submit, Skip]))
@@ -254,6 +298,11 @@ class Day(RuleBasedStateMachine):
             assert draft.level == self.tapped[draft.invitation]
             assert draft.invitation == self.session.invitation.id
             assert draft.revision == self.session.revision
+
+    @invariant()
+    def nobody_is_asked_what_they_have_rated(self):
+        if self.session.screen is Screen.INVITED:
+            assert self.cases[self.session.invitation.id] not in self.rated
 
     @invariant()
     def what_counts_as_kept_was_said_to_be(self):

@@ -1,49 +1,25 @@
-"""The real Kivy window, offscreen: what citizens see, and what their touches become."""
+"""The real Kivy window, offscreen: what citizens see."""
 
-import ast
-import json
 import re
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
+import zxingcpp
 
 from device.state import Ending
-from device.ui import glosses, theme, words
+from device.ui import glosses, theme
 from protocol import catalogue
-from tests.device.ui_views import SETTINGS
-
-DRIVER = Path(__file__).with_name("ui_driver.py")
-ROOT = Path(__file__).parents[2]
-SIZES = [(1280, 800), (1024, 600), (800, 1280)]
+from tests.device import ui_facts, ui_play
+from tests.device.ui_facts import grey
+from tests.device.ui_views import LINK, LONGEST_LINK, SETTINGS
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """Play a scenario in a process of its own, once, and return the facts it printed."""
-    directory = tmp_path_factory.mktemp("ui")
-
-    @cache
-    def play(scenario, width=1280, height=800):
-        done = subprocess.run(
-            [sys.executable, DRIVER, scenario, str(width), str(height), directory],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(directory)},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert not done.stderr, done.stderr[-3000:]
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return play
+    return ui_play.player("ui_driver.py", tmp_path_factory.mktemp("ui"))
 
 
-@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.fixture(scope="module", params=ui_play.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def pictures(request, played):
     """Every view at one size: in Chinese and English, for elders; in the evening at one size."""
     scenarios = ["pictures", "english", "elders"]
@@ -66,24 +42,14 @@ def test_every_screen_is_drawn(pictures):
         assert fact["colours"] > 4, fact["name"]
 
 
-def test_no_text_is_clipped(pictures):
-    """The longest names, a matter of 200 signs and a serial of 64 stay inside their boxes."""
+def test_nothing_is_clipped_covered_or_cut(pictures):
+    """The longest names, a matter of 200 signs, a serial of 64, a citizen's 150 signs of words.
+
+    No text leaves its box, the card it stands on or the screen, none lies on another one or on
+    a strange button, no two buttons cover each other, and no line of own words is cut through.
+    """
     for fact in shots(pictures):
-        assert fact["spilt"] == [], fact["name"]
-        assert fact["outside"] == [], fact["name"]
-
-
-def test_own_words_are_seen_in_whole_lines(pictures):
-    """However long the citizen's own words are, no line of them is cut through."""
-    for fact in shots(pictures):
-        assert fact["cut_lines"] == [], fact["name"]
-
-
-def test_nothing_lies_on_anything(pictures):
-    """No button covers another one, no stray text a button, and no text another text."""
-    for fact in shots(pictures):
-        assert fact["overlaps"] == [], fact["name"]
-        assert fact["crossed"] == [], fact["name"]
+        assert ui_facts.faults(fact) == {}, fact["name"]
 
 
 def test_matter_and_serial_are_shown_whole(pictures):
@@ -147,14 +113,48 @@ def test_nobody_sees_from_afar_what_was_pressed(pictures):
     assert len(ways) >= 4
     compared = 0
     for way in ways:
-        for good, bad in (("thanks", "thanks_bad"), ("thanks", "thanks_2")):
+        others = [("thanks", f"thanks_{level}") for level in ("bad", "2", "3", "4")]
+        for good, bad in (*others, ("thanks_link", "thanks_bad_link")):
             for more in ("", "_unfolded"):
                 one, other = pictures[good + way + more], pictures[bad + way + more]
                 assert one["boxes"] == other["boxes"]
                 assert one["keys"] != other["keys"]
                 assert abs(one["luminance"] / other["luminance"] - 1) < 0.02, (way, more)
                 compared += 1
-    assert compared == 4 * len(ways)
+    assert compared == 10 * len(ways)
+
+
+def test_the_way_to_the_own_page_is_on_the_screen_and_can_be_read(pictures):
+    """With a link a QR of it, for every level, folded or not; without one there is none."""
+    ways = ("", "_unfolded", "_en_unfolded", "_elder", "_elder_en_unfolded")
+    for name, link in (
+        ("thanks_link", LINK),
+        ("thanks_bad_link", LINK),
+        ("thanks_link_words", LINK),
+        ("thanks_chosen_link", LONGEST_LINK),
+        ("thanks_bad_link_words", LONGEST_LINK),
+    ):
+        for way in ways:
+            fact = pictures[name + way]
+            (code,) = zxingcpp.read_barcodes(grey(Path(fact["png"])))
+            assert (str(code.format), code.text) == ("QR Code", link), fact["name"]
+            said = "".join(fact["texts"]).replace(" ", "")
+            assert ("Scantoaddwords" if "_en" in way else "写几句话、查收据") in said
+            assert ("comment" in fact["keys"]) == ("words" in name)
+    if "thanks_link_evening" in pictures:  # on the dimmed card as well
+        (code,) = zxingcpp.read_barcodes(grey(Path(pictures["thanks_link_evening"]["png"])))
+        assert code.text == LINK
+    for name in ("thanks", "thanks_words", "ending_rated"):
+        assert not zxingcpp.read_barcodes(grey(Path(pictures[name]["png"])))
+
+
+def test_the_field_stays_when_the_reasons_are_unfolded(pictures):
+    """At every size and in every mode."""
+    for way in ("", "_en", "_elder", "_elder_en"):
+        for name in ("thanks_words", "thanks_full", "thanks_link_words"):
+            folded, all_of_them = pictures[name + way], pictures[name + way + "_unfolded"]
+            assert "comment" in folded["keys"]
+            assert "comment" in all_of_them["keys"]
 
 
 def test_endings_have_one_layout(pictures):
@@ -232,162 +232,3 @@ def test_absence_of_the_network_is_shown_quietly(pictures):
     assert "网络中断，评价会先保存在本机" in pictures["idle_longest"]["texts"]
     assert "level-5" in pictures["invited_longest"]["keys"]
     assert not [text for text in pictures["invited"]["texts"] if "网络" in text]
-
-
-def test_one_touch_is_one_tap(played):
-    """A real touch on each card gives exactly one tap of its level, for its invitation."""
-    facts = played("touches")
-    for fact in facts[:5]:
-        assert fact["taps"] == [["a" * 32, fact["level"], 10_000]]
-
-
-def test_a_finger_may_slide_off(played):
-    """A touch that ends elsewhere counts for nothing; nor does one while saving."""
-    facts = played("touches")
-    assert facts[5] == {"slid": 0}
-    assert facts[6] == {"while_saving": 0}
-
-
-def test_there_is_one_source_of_touches_and_no_way_out(played):
-    """Mouse events only (Kivy's own `sdl` source is silent on Linux); no Escape, no F1."""
-    fact = played("touches")[7]
-    assert [source for source in fact.pop("sources") if source != "sdl"] == ["mouse"]
-    assert fact == {"still_running": True, "windows": 1}
-
-
-def test_a_still_screen_draws_nothing(played):
-    """Views that look the same cost no frame; one that differs, or a screenshot, does."""
-    facts = {fact["name"]: fact["frames"] for fact in played("still")}
-    assert facts.pop("a second later") >= 1
-    assert facts.pop("after a screenshot") >= 1
-    assert facts == {"idle": 0, "invited": 0, "thanks_bad_words": 0}
-
-
-def test_own_words_are_kept_as_typed(played):
-    """Rare signs and line feeds stay, unseen signs and what exceeds 150 do not enter."""
-    written = played("wiped")[0]
-    assert written["comment"] == ("示例意见𠮷\n第二行" + "字" * 200)[:150]
-    assert written["field"] == written["comment"]
-    assert written["reasons"] == ["214"]
-    assert written["focused"]
-
-
-def test_undo_goes_away(played):
-    """选错了，重选 is offered only for as long as the session takes it."""
-    first, later = played("wiped")[:2]
-    assert first["undo"]
-    assert not later["undo_later"]
-
-
-def test_nothing_is_left_of_a_citizen(played):
-    """After a session no text, choice or unfolded list of it is on the screen any more."""
-    _, _, ended, rest, following = played("wiped")
-    assert (ended["ended"], ended["buttons"], ended["old"]) == ("rated", [], "")
-    assert not ended["focused"]
-    assert rest["rest"] == "idle"
-    for texts in (ended["texts"], rest["texts"], following["texts"]):
-        assert not [text for text in texts if "示例意见" in text]
-    assert following["next_field"] == ""
-    assert following["folded"]
-    assert following["hidden"]
-    assert following["chosen"] == []
-    assert "直接完成" in following["texts"]
-    assert "150/150" not in following["texts"]
-    assert following["kinds"] == ["Choose", "Saved", "Stay", "Submit", "Tap", "Tick", "Write"]
-
-
-def test_language_and_size_change_at_one_tap_and_fall_back(played):
-    """Each is one touch, there and back; the next citizen finds Chinese of the usual size."""
-    said, bare = played("wishes")
-    states = [said[moment][:2] for moment in ("english", "large", "chinese", "usual")]
-    assert states == [[True, False], [True, True], [False, True], [False, False]]
-    assert "How was the service you just had?" in said["english"][2]
-    assert "请您为本次服务评价" in said["chinese"][2]
-    assert said["saving"] == [True, True]
-    assert "Thank you, your rating is saved" in said["thanks"]
-    assert "Thank you, your rating is saved" in said["ending"]
-    assert said["skipped"] == ["Saved", "Skip"]
-    assert "请您为本次服务评价" in said["next"]
-    assert not [text for text in said["next"] if "rating" in text]
-    assert bare["keys"] == [f"level-{level}" for level in (1, 2, 3, 4, 5)]
-
-
-def test_announcements_and_pictures_take_turns(played):
-    """Each has its time; what is no picture is left out, told once, and drawn by nobody."""
-    told, *_ = [fact for fact in played("rotation") if "seen" in fact]
-    words = [SETTINGS.announcement, "办理社保业务请先取号", "本周六上午照常办公"]
-    shown = [next((word for word in words if word in texts), "") for texts, _ in told["seen"]]
-    assert set(shown[1:]) == set(words)
-    colours = [tuple(found) for _, found in told["seen"]]
-    assert {("red",), ("green",)} <= set(colours)
-    assert ("red", "green") not in colours
-    files = sorted(line.split("file=")[1].split(" cause")[0] for line in told["told"])
-    assert files == ["3 损坏.png", "4 二十兆.jpg", "5 不是图片.jpg", "6 说谎.png", "8 控制符.txt"]
-    assert told["frames"] <= 1
-    (elder,) = [fact for fact in played("rotation") if fact.get("name") == "elder"]
-    assert not set(words) & set(elder["texts"])
-    assert played("rotation")[-1] == {"closed": []}
-
-
-# ---------------------------------------------------------------- words and colours as data
-
-
-def test_every_word_is_in_the_table():
-    """No Chinese text stands in the code of the screens but in the table of words."""
-    folder = ROOT / "device" / "ui"
-    allowed = {"words.py", "typeset.py", "fonts.py", "app.py"}  # word breaking; told on a console
-    for file in sorted(folder.glob("*.py")):
-        if file.name in allowed:
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        found = [
-            node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in documents
-            and re.search(r"[\u4e00-\u9fff]", node.value)
-        ]
-        assert found in ([], ["国"]), file.name  # a sign that is measured, not shown
-
-
-def test_every_word_is_there_in_both_languages():
-    """Whatever key the screens ask for exists, with as many places to fill in each language."""
-    used = set()
-    for file in (ROOT / "device" / "ui").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "say":
-                used |= {
-                    part.value
-                    for part in ast.walk(node.args[0])
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
-                }
-    pieces = {"_below", "enrol_", "stage_"}
-    assert used - pieces <= set(words.WORDS)
-    for ending in Ending:
-        assert {str(ending), f"{ending}_below"} <= set(words.WORDS)
-    for key, said in words.WORDS.items():
-        assert said.zh.strip(), key
-        assert said.en.strip(), key
-        assert said.zh.count("{}") == said.en.count("{}"), key
-
-
-def test_every_reason_has_its_gloss_and_nothing_else_has():
-    """The glosses are of the catalogue in force; of another one there are none."""
-    known = {
-        reason.code
-        for level in catalogue.LEVELS
-        for reason in catalogue.load(glosses.VERSION).reasons(level)
-    }
-    assert glosses.VERSION == catalogue.CURRENT
-    assert set(glosses.REASONS) == known
-    assert set(glosses.LEVELS) == set(catalogue.LEVELS)
-    assert glosses.reason("2099.1", "510") == ""
-
-
-def test_both_palettes_have_every_colour():
-    """And the evening is darker than the day where a citizen looks."""
-    assert set(theme.DAY) == set(theme.EVENING) == set(theme.Role)
-    for role in (theme.Role.PAPER, theme.Role.CARD):
-        assert theme.luminance(theme.EVENING[role]) < 0.65 * theme.luminance(theme.DAY[role])

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import threading
 import time
 import wave
@@ -155,6 +156,60 @@ def test_the_screen_does_not_wait_for_the_loudspeaker(speak, tmp_path, caplog):
     assert hanging.wait(5) < 0
     assert not voice._thread.is_alive()
     assert "voice=" not in caplog.text
+
+
+class SlowDisk:
+    """Hands out the real player only when it is told to; `began` when it is asked for one."""
+
+    def __init__(self, monkeypatch):
+        self.began, self.goes_on, self.started = threading.Event(), threading.Event(), []
+        real = subprocess.Popen
+
+        def spawn(*arguments, **more):
+            self.began.set()
+            assert self.goes_on.wait(20)
+            self.started.append(real(*arguments, **more))
+            return self.started[-1]
+
+        monkeypatch.setattr("device.voice.speaker.subprocess.Popen", spawn)
+
+
+def test_the_screen_does_not_wait_for_the_disk(speak, tmp_path, monkeypatch):
+    """The player is still being read from the disk: pictures come on all the same."""
+    log, player = tmp_path / "played", tmp_path / "player"
+    player.write_text(PLAYER.format(log), encoding="ascii")
+    player.chmod(0o755)
+    disk = SlowDisk(monkeypatch)
+    voice = speak(player=str(player))
+    voice.look(view(Screen.INVITED))
+    assert disk.began.wait(20)
+    screen = threading.Thread(target=voice.look, args=(thanks(1),))
+    screen.start()
+    screen.join(5)
+    assert not screen.is_alive()
+    disk.goes_on.set()
+    until(lambda: len(disk.started) == 2)
+    until(lambda: voice._playing is None and log.exists() and "end" in log.read_text("ascii"))
+    invited, said = disk.started
+    assert (invited.returncode < 0, said.returncode) == (True, 0)  # it gave way to thanks
+
+
+def test_a_player_that_comes_after_the_end_is_not_left_behind(speak, tmp_path, monkeypatch):
+    """The kiosk stops while the disk still hands it out."""
+    player = tmp_path / "hangs"
+    player.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+    player.chmod(0o755)
+    disk = SlowDisk(monkeypatch)
+    voice = speak(player=str(player))
+    voice.look(thanks(1))
+    assert disk.began.wait(20)
+    ending = threading.Thread(target=voice.stop)
+    ending.start()
+    until(lambda: voice._ending)
+    disk.goes_on.set()
+    ending.join(10)
+    assert not voice._thread.is_alive()
+    assert disk.started[0].wait(5) < 0
 
 
 def test_no_sound_card_is_said_once(speak, tmp_path, monkeypatch, caplog):

@@ -1,107 +1,38 @@
-"""Runs the real window, offscreen, through one scenario, and prints what it saw as JSON.
+"""What citizens see and touch, on the real window; `ui_turns` says how it is run."""
 
-Kivy opens one window in a process, so that the tests start this file once for each scenario:
-`ui_driver.py SCENARIO WIDTH HEIGHT DIRECTORY`. A scenario is a generator; wherever it yields,
-Kivy draws a frame.
-"""
-
-import json
 import logging
-import sys
 import threading
 import time
-import traceback
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from device.events import Offer, Saved, Tick
-from device.session import Refused, Screen, Session, step
-from device.ui.environment import prepare
+from device.events import Offer, Saved, Tap, Tick
+from device.session import Screen, Session, step
+from device.ui import theme, touch
 from tests.device import ui_facts
 from tests.device.ui_facts import lines
+from tests.device.ui_turns import (
+    DIRECTORY,
+    WIDTH,
+    EventLoop,
+    Gallery,
+    KivyWindow,
+    drawn,
+    picture,
+    run,
+    say,
+    stands,
+)
 from tests.device.ui_views import (
-    CONFIRM,
     EVENING_MS,
-    HUB_MS,
     INVITATION,
-    PAIRING,
-    PAIRINGS,
     SETTINGS,
     VIEWS,
     for_elders,
     in_english,
     of_citizens,
-    unpaired,
     view,
 )
-
-SCENARIO, WIDTH, HEIGHT = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-DIRECTORY = Path(sys.argv[4])
-prepare(WIDTH, HEIGHT, headless=True)
-
-from kivy.base import EventLoop
-from kivy.clock import Clock
-from kivy.core.window import Window as KivyWindow
-
-from device.ui import theme, touch
-from device.ui.app import KioskApp
-from device.ui.fonts import simplified_chinese
-from device.ui.gallery import Gallery
-from device.ui.screen import KioskScreen
-
-
-class Stage:
-    """The screen with a hand-turned clock, and all that it emitted."""
-
-    def __init__(self):
-        self.now = 10_000
-        self.events = []
-        self.session = None
-        self.around = view(Screen.IDLE, text_input=True)
-        fonts = simplified_chinese(DIRECTORY)
-        self.app = KioskApp(
-            lambda: KioskScreen(fonts, lambda: self.now, self.emit), lambda _: self.start()
-        )
-
-    def emit(self, event):
-        self.events.append(event)
-        if self.session is not None:
-            try:
-                self.session, _ = step(self.session, event)
-            except Refused as refused:
-                self.events.append(refused.cause)
-            else:
-                self.show()
-
-    def show(self):
-        self.app.screen.draw(replace(self.around, session=self.session, now_ms=self.now))
-
-    def touch(self, key):
-        touch.tap(KivyWindow, *self.app.screen.find(key).center)
-
-    def start(self):
-        self.steps = globals()[SCENARIO](self)
-        Clock.schedule_once(self.turn)
-
-    def turn(self, _):
-        try:
-            next(self.steps)
-        except StopIteration:
-            self.app.stop()
-        except BaseException:
-            traceback.print_exc()
-            self.app.stop()
-            raise
-        else:
-            Clock.schedule_once(self.turn)
-
-
-def say(**facts):
-    print(json.dumps(facts, ensure_ascii=False), flush=True)
-
-
-# ---------------------------------------------------------------- scenarios
 
 
 def pictures(stage):
@@ -128,61 +59,6 @@ def evening(stage):
     yield from drawn(stage, late)
 
 
-def drawn(stage, views):
-    screen = stage.app.screen
-    for name, shown in views.items():
-        screen.draw(VIEWS["connecting"])  # so that nothing is left unfolded
-        screen.draw(shown)
-        yield
-        yield from picture(stage, name)
-        if screen.find("more"):
-            stage.touch("more")
-            yield
-            yield
-            yield from picture(stage, name + "_unfolded")
-
-
-def picture(stage, name):
-    say(**ui_facts.of(stage.app, name, DIRECTORY / f"{name}-{WIDTH}.png"))
-    yield
-
-
-def pairings(stage):
-    """Render every picture of a kiosk without a window."""
-    for name, shown in PAIRINGS.items():
-        stage.app.screen.draw(shown)
-        yield
-        yield from picture(stage, name)
-
-
-def paired(stage):
-    """Lead a kiosk from code to code to window, and tell what stands there each time."""
-    screen = stage.app.screen
-    another = replace(PAIRING, code="705618", qr="https://hub.example/pair?code=705618")
-    asked = view(Screen.INVITED)
-    for name, shown in (
-        ("idle", VIEWS["idle"]),
-        ("code", unpaired()),
-        ("another", unpaired(another)),
-        ("away", unpaired(another, connected=False)),
-        ("back", unpaired(another)),
-        ("confirm", unpaired(replace(CONFIRM, code="705618"))),
-        ("paired", VIEWS["idle"]),
-        ("asked", replace(asked, settings=unpaired().settings, hub_ms=HUB_MS)),
-    ):
-        screen.draw(shown)
-        yield
-        yield from picture(stage, name)
-        say(name=f"{name}-pieces", pieces=len(list(screen.walk())))
-    screen.draw(unpaired())
-    yield from stands(stage)
-    before = stage.app.frames
-    for moment in range(60):
-        screen.draw(unpaired(hub_ms=HUB_MS + moment * 50, now_ms=10_000 + moment * 50))
-        yield
-    say(name="ticking", frames=stage.app.frames - before)
-
-
 def touches(stage):
     """Touch each card once; slide off one; touch one that is being saved."""
     screen = stage.app.screen
@@ -193,7 +69,7 @@ def touches(stage):
         stage.touch(f"level-{level}")
         yield
         yield
-        say(level=level, taps=[[tap.invitation, tap.level, tap.now] for tap in stage.events])
+        say(level=level, taps=[[tap.invitation, tap.level, tap.now] for tap in rated(stage)])
     stage.events.clear()
     card, other = screen.find("level-1"), screen.find("level-5")
     touch.press(KivyWindow, *card.center)
@@ -201,12 +77,20 @@ def touches(stage):
     touch.lift(KivyWindow, *other.center)
     yield
     yield
-    say(slid=len(stage.events))
+    say(slid=len(rated(stage)))
     screen.draw(VIEWS["saving"])
     stage.touch("level-5")
     yield
     yield
-    say(while_saving=len(stage.events))
+    say(while_saving=len(rated(stage)))
+    screen.draw(VIEWS["thanks_link"])
+    yield
+    stage.events.clear()
+    stage.touch("page")
+    yield
+    yield
+    say(on_the_code=[type(event).__name__ for event in stage.events])
+    yield from twice(stage)
     KivyWindow.dispatch("on_keyboard", 27, 41, None, [])
     KivyWindow.dispatch("on_keyboard", 282, 58, None, [])  # F1
     yield
@@ -218,13 +102,36 @@ def touches(stage):
     )
 
 
-def stands(stage):
-    """Wait until the change of pictures is over, and its last frame is drawn."""
-    began = time.monotonic()
-    while time.monotonic() < began + 0.3 or stage.app.screen._sheet.opacity < 1:
+def rated(stage):
+    return [event for event in stage.events if isinstance(event, Tap)]
+
+
+def twice(stage):
+    """One finger that two sources tell of, in both orders; only the session can part them."""
+    screen = stage.app.screen
+    down, up = touch.press, touch.lift
+    for name, order in (("together", (down, down, up, up)), ("in turns", (down, up, down, up))):
+        stage.session, _ = step(Session(), Offer(stage.now, INVITATION, 60_000))
+        stage.show()
         yield
-    for _ in range(3):
+        stage.now += 1_000
+        stage.events.clear()
+        at = screen.find("level-1").center
+        for move in order:
+            move(KivyWindow, *at)
+            yield
+            yield
+        draft = stage.session.draft
+        stage.emit(Saved(stage.now, stage.session.revision))
         yield
+        at = screen.find("reason-109").center
+        chosen = []
+        for move in order:
+            move(KivyWindow, *at)
+            yield
+            yield
+            chosen.append(list(stage.session.draft.reasons))
+        say(order=name, level=draft.level, revision=draft.revision, chosen=chosen)
 
 
 def still(stage):
@@ -421,4 +328,16 @@ def rotation(stage):
 
 MARKS = {"red": bytes((200, 30, 30)), "green": bytes((30, 160, 60))}
 
-Stage().app.run()
+run(
+    {
+        "pictures": pictures,
+        "english": english,
+        "elders": elders,
+        "evening": evening,
+        "touches": touches,
+        "still": still,
+        "wiped": wiped,
+        "wishes": wishes,
+        "rotation": rotation,
+    }
+)

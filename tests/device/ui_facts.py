@@ -25,7 +25,7 @@ def grey(path):
 def a_png(wide, high, colour):
     """A picture of one colour."""
     row = b"\0" + bytes(colour) * wide
-    return _png(wide, high, zlib.compress(row * high, 1))
+    return _png(wide, high, zlib.compress(row * high, 9))
 
 
 def a_lying_png():
@@ -67,6 +67,7 @@ def of(app, name, path):
         "overlaps": overlaps(screen),
         "crossed": crossed(texts),
         "texts": lines(screen),
+        "straddling": straddling(screen),
         "cut_lines": cut_lines(screen.find("comment")),
         "keys": sorted(screen._sheet.keys),
         "key_sizes": {
@@ -161,6 +162,23 @@ def overlaps(screen):
         for other in [*buttons[number + 1 :], *loose]
         if collide(area(one), area(other))
     ]
+
+
+def straddling(screen):
+    """Texts that stand partly on a card and partly beside it."""
+    cards = [area(card) for card in screen._sheet.walk() if type(card).__name__ == "Card"]
+    return [
+        "".join(text.lines)
+        for text in screen.texts()
+        for card in cards
+        if collide(area(text), card) and not inside(area(text), card)
+    ]
+
+
+def faults(fact):
+    """What is wrong with a picture: never anything."""
+    kinds = ("spilt", "outside", "overlaps", "crossed", "straddling", "cut_lines")
+    return {kind: fact[kind] for kind in kinds if fact[kind]}
 
 
 def crossed(texts):

@@ -46,6 +46,8 @@ LONGEST = replace(
 UNBROKEN = replace(INVITATION, matter="W" * 200, serial="-" + "W" * 63, staff=Staff(name="䶮"))
 
 
+LINK = "https://hub.example/r/Zk3Qx7mD0hT5uY9wB1nV2c"
+LONGEST_LINK = "https://hub.example/r/" + "Ab0-" * 44 + "Ab"
 HUB_MS = 1_795_400_000_000
 EVENING_MS = 1_795_431_000_000
 PAIRING = Pairing(code="384219", until=HUB_MS + 97_000, qr="https://hub.example/pair?code=384219")
@@ -116,15 +118,30 @@ VIEWS = {
     "thanks": view(Screen.THANKS, draft=draft(5)),
     "thanks_bad": view(Screen.THANKS, draft=draft(1)),
     "thanks_2": view(Screen.THANKS, draft=draft(2)),
+    "thanks_3": view(Screen.THANKS, draft=draft(3)),
+    "thanks_4": view(Screen.THANKS, draft=draft(4)),
     "thanks_chosen": view(Screen.THANKS, draft=draft(4, reasons=("407",))),
     "thanks_bad_chosen": view(Screen.THANKS, draft=draft(2, reasons=("208",))),
     "thanks_words": view(Screen.THANKS, draft=draft(3), text_input=True),
     "thanks_bad_words": view(Screen.THANKS, draft=draft(1, comment="示例\n两行"), text_input=True),
+    "thanks_link": view(Screen.THANKS, draft=draft(5), link=LINK),
+    "thanks_bad_link": view(Screen.THANKS, draft=draft(1), link=LINK),
+    "thanks_chosen_link": view(Screen.THANKS, draft=draft(2, reasons=("208",)), link=LONGEST_LINK),
+    "thanks_link_words": view(Screen.THANKS, draft=draft(4), link=LINK, text_input=True),
+    "thanks_bad_link_words": view(
+        Screen.THANKS, draft=draft(1, comment=LONG[:150]), link=LONGEST_LINK, text_input=True
+    ),
     "thanks_full": view(Screen.THANKS, draft=draft(1, comment=LONG[:150]), text_input=True),
     **{f"ending_{ending}": view(Screen.ENDING, ending=ending) for ending in Ending},
     "paused": view(Screen.PAUSED, pause="系统维护，请到相邻窗口办理"),
     "paused_longest": view(Screen.PAUSED, pause=LONG[:60], connected=False),
-    "out_of_service": view(Screen.OUT_OF_SERVICE, draft=draft(4), connected=False),
+    "out_of_service": replace(
+        view(Screen.OUT_OF_SERVICE, draft=draft(4), connected=False), device="kiosk-01"
+    ),
+    "out_of_service_longest": replace(
+        view(Screen.OUT_OF_SERVICE, LONGEST, LONGEST_SETTINGS, draft=draft(4), kept=True),
+        device="k" * 32,
+    ),
 }
 CITIZENS = (Screen.INVITED, Screen.SAVING, Screen.THANKS, Screen.ENDING)
 

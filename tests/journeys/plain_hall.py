@@ -18,7 +18,8 @@ from brokers import LOOPBACK, eventually, free_port, listens
 from cryptography.hazmat.primitives import serialization
 
 from device import identity
-from device.assembly import Kiosk, monotonic_ms
+from device.assembly import Kiosk
+from device.clocks import monotonic_ms
 from device.config import HubConfig, KioskConfig
 from device.events import Choose, Submit, Tap
 from device.session import ARM_MS, Screen
@@ -206,7 +207,8 @@ class Evaluator:
         def ready():
             session = self.driver.session
             shown = session.invitation is not None and session.invitation.id == invitation
-            return shown and monotonic_ms() - session.shown_ms > ARM_MS
+            seen = self.driver.seen  # the first frame; a tap counts only some time after it
+            return shown and seen is not None and monotonic_ms() - seen > ARM_MS
 
         self.until(ready, "the invitation is on the screen")
         return self.driver.session.invitation

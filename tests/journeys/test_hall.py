@@ -128,7 +128,7 @@ def test_services_of_one_case_arrive_in_the_order_of_the_file(tmp_path):
     assert list(arrived(tmp_path / "out")) == [("A1", "3"), ("A1", "1"), ("A1", "2")]
     steps = [each.stem[3:] for each in sorted((tmp_path / "out").glob("*.png"))]
     first = ["pairing", "idle", "invitation", "thanks", "end"]
-    assert steps == [*first, "idle", "invitation", "reasons", "reasons-chosen", "thanks", "end"]
+    assert steps == [*first, "idle", "invitation", "thanks", "thanks-reasons", "end"]
     hops = [line.split(maxsplit=1)[1] for line in ran.stdout.splitlines() if " A1 第" in line]
     for number in (3, 1, 2):
         name = f"A1 第 {number} 次服务"

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from cables import wait_for
 
-from device.assembly import monotonic_ms
+from device.clocks import monotonic_ms
 from device.keypad import openframe
 from device.keypad.openframe import OpenShape
 from device.keypad.pads import Pads
@@ -103,3 +103,8 @@ def kiosk(port, model):
         yield each
     finally:
         each.pads.stop()
+
+
+def told(caplog, word):
+    """The lines of the log that say this word of a pad."""
+    return [line for line in caplog.messages if line.startswith(f"keypad={word} ")]

@@ -12,14 +12,15 @@ from cables import wait_for
 from keypad_world import Plug
 
 from device import identity
-from device.assembly import Kiosk, monotonic_ms
+from device.assembly import Kiosk
+from device.clocks import monotonic_ms
 from device.config import ConfigError, KioskConfig, load
 from device.events import Offer, Tap
 from device.keypad import model
 from device.keypad.lamp import Lamp
 from device.keypad.settings import KeypadConfig
 from device.session import ARM_MS, Screen
-from protocol.messages import Invitation, Staff, Window
+from protocol.messages import Invitation, Signals, Staff, Window
 
 A = model.load("example-a", Path())
 KEYS = {level: A.pattern.frame(code) for code, level in A.keys.items()}
@@ -68,7 +69,7 @@ class Counter:
         self.until(lambda: monotonic_ms() > shown + ARM_MS + 100)
 
     def refused(self, cause):
-        return self.driver.refused[cause]
+        return self.kiosk.keeper.refused[cause]
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_a_press_is_on_disk_and_then_the_pad_says_so(counter):
     payload = text.split(".")[1]
     said = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert (said["level"], said["invitation"]) == (4, invitation(1).id)
+    assert said["signals"]["input"] == "pad"
 
 
 def test_pad_and_screen_serve_side_by_side(counter):
@@ -102,7 +104,7 @@ def test_pad_and_screen_serve_side_by_side(counter):
     counter.plug.say(KEYS[5])
     counter.until(lambda: counter.driver.session.kept)
     counter.driver.handle(Tap(monotonic_ms(), invitation(1).id, 2))
-    assert counter.refused("tap_in_thanks") == 1
+    counter.until(lambda: counter.refused("tap_in_thanks") == 1)
     assert counter.driver.session.draft.level == 5
 
 
@@ -138,12 +140,25 @@ def test_what_a_pad_s_line_refuses_is_counted_for_the_hub(counter):
     counter.until(lambda: counter.kiosk.keeper.refused["pad_unknown_code"] == 1)
 
 
+def test_keys_that_rate_nothing_are_touches_of_the_one_who_is_asked(counter):
+    """A key of no level, and one pressed too early; the noise of a line is nobody's touch."""
+    counter.invite(1)
+    counter.plug.say(A.pattern.frame(b"\x09") + b"\xff" * 40)
+    counter.until(lambda: counter.driver.session.touches == 1)
+    counter.plug.say(KEYS[4])
+    counter.until(lambda: counter.driver.session.draft is not None)
+    assert counter.driver.session.draft.signals == Signals(input="pad", touches=1)
+
+
 def test_a_kiosk_without_pads_has_no_thread_for_them(tmp_path):
-    """No port, no thread."""
+    """No port, no thread; nor does it matter that the model's file is not there."""
     identity.load_or_create(tmp_path / "kiosk" / "device-key.pem")
-    kiosk = Kiosk(KioskConfig(hall="demo", device="kiosk-01", state="kiosk"), tmp_path)
+    unused = KeypadConfig(model="gone.toml")
+    config = KioskConfig(hall="demo", device="kiosk-01", state="kiosk", keypad=unused)
+    kiosk = Kiosk(config, tmp_path)
     kiosk.start(lambda _: None, lambda: None)
     assert "pads" not in {each.name for each in threading.enumerate()}
+    assert kiosk.pads.status() == []
     kiosk.stop()
 
 

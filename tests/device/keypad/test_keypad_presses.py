@@ -48,7 +48,7 @@ def why(session, at_ms, seen_ms=SEEN):
 def test_a_press_on_an_invitation_that_is_seen_is_a_tap_on_it():
     """With the moment at which it was made; the session keeps it like any other."""
     event = tap(INVITED, Press(2, ARMED, "pad"), SEEN)
-    assert event == Tap(ARMED, invitation().id, 2)
+    assert event == Tap(ARMED, invitation().id, 2, input="pad")
     session, effects = step(INVITED, event)
     assert [type(each) for each in effects] == [Keep]
     assert session.draft.level == 2
