@@ -140,7 +140,8 @@ class Hall:
             f'hall = "{HALL}"\ndevice = "{name}"\nstate = "{name}"\n'
             f'[hub]\nhost = "127.0.0.1"\nport = {self.broker_port}\n'
             f"[screen]\nwidth = {size.width}\nheight = {size.height}\n"
-            "fullscreen = false\ntext_input = true\n",
+            "fullscreen = false\ntext_input = true\n"
+            'evening = ""\n',  # a visitor at night sees the colours of the day, too
             encoding="utf-8",
         )
         # The kiosk makes its key itself and shows only the public half, as at a real desk.
@@ -161,6 +162,7 @@ class Hall:
         lines = [
             f'hall = "{HALL}"\nhall_name = "{HALL_NAME}"\nstate = "hub"',
             f"[api]\nport = {self.api_port}",
+            f'[public]\nurl = "http://127.0.0.1:{self.api_port}"',
             f"[broker]\nport = {self.broker_port}\nembedded = {'false' if self.broker else 'true'}",
             f'[upstream]\nurl = "http://127.0.0.1:{self.city_port}"\ntimeout_s = 5',
         ]
