@@ -2,7 +2,6 @@
 
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from sqlite_utils import Database
 
 from hub import console, retention, rotation
+from hub.clock import epoch_ms
 from hub.config import HubConfig
 from hub.console import CONFIG
 from hub.retention import NotErasable, Result
@@ -47,7 +47,7 @@ def find(file: Path) -> None:
         rotation.adopt(db, vault)
         found = citizens.find(db, vault, value)
         with db.atomic():
-            audit.note(db, _now(), CONSOLE.name, "find_citizen", detail={"times": len(found)})
+            audit.note(db, epoch_ms(), CONSOLE.name, "find_citizen", detail={"times": len(found)})
     for serial, number in found:
         click.echo(f"{serial}/{number}")
     if not found:
@@ -76,7 +76,9 @@ def erase(file: Path, serial: str, why: str, yes: bool) -> None:
         for number in numbers:
             try:
                 results.append(
-                    retention.erase(state, vault, serial, number, _now(), by=CONSOLE.name, why=why)
+                    retention.erase(
+                        state, vault, serial, number, epoch_ms(), by=CONSOLE.name, why=why
+                    )
                 )
             except NotErasable as error:
                 if error.why == "erased":
@@ -104,7 +106,7 @@ def rotate(file: Path, cipher: Cipher | None) -> None:
     with _opened(state) as (db, _):
         wanted = cipher or config.citizens.cipher
         try:
-            vault, new = rotation.renew(db, state / KEYS, wanted, _now())
+            vault, new = rotation.renew(db, state / KEYS, wanted, epoch_ms())
         except OSError as error:
             console.fail(console.trouble(error, state / KEYS))
         current = vault.ring.now()
@@ -135,7 +137,7 @@ def prune(file: Path, yes: bool) -> None:
         if not yes:
             console.agreed("去掉不再使用的旧密钥吗？较早的备份可能因此不能解密")
         try:
-            gone = rotation.prune(db, state / KEYS, _now())
+            gone = rotation.prune(db, state / KEYS, epoch_ms())
         except OSError as error:
             console.fail(console.trouble(error, state / KEYS))
         used = resealing.in_use(db)
@@ -156,9 +158,9 @@ def retention_(file: Path, dry_run: bool, clock_is_right: bool) -> None:
         console.fail("配置里没有保存期限（[retention]），不清理任何数据")
     with _opened(state) as (_, vault):
         if dry_run:
-            _plan(retention.plan(state, terms, _now()))
+            _plan(retention.plan(state, terms, epoch_ms()))
             return
-        result = retention.run(state, vault, terms, _now(), sure=clock_is_right)
+        result = retention.run(state, vault, terms, epoch_ms(), sure=clock_is_right)
     _tell([result], "没有到期的数据。")
     if result.more:
         click.echo(f"每次最多清理 {terms.per_run} 件，其余下次继续。")
@@ -216,7 +218,3 @@ def _opened(state: Path) -> Iterator[tuple[Database, Vault]]:
         console.fail(str(error))
     except sqlite3.Error as error:
         console.fail(console.trouble(error, state / "hub.db"))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

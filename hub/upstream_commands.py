@@ -3,9 +3,8 @@
 import contextlib
 import statistics
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -13,8 +12,10 @@ import click
 from sqlite_utils import Database
 
 from hub import console
+from hub.clock import epoch_ms
 from hub.config import HubConfig
 from hub.console import CONFIG
+from hub.rules.days import CHINA
 from hub.rules.retention import payload_of
 from hub.store import backlog, database, deliveries, exchanges
 from hub.upstream import comparison, quirks
@@ -22,7 +23,6 @@ from hub.upstream.comparison import Compared, Key, Listed, ListFault
 from hub.upstream.hints import mend
 from hub.upstream.quirks import DialectName, QuirksError
 
-CHINA = timezone(timedelta(hours=8))
 KINDS = {
     "service": "办件",
     "rating": "评价",
@@ -110,7 +110,7 @@ def retry(file: Path, serial: str | None, service_number: int | None) -> None:
         console.fail("--serial 和 --service-number 要一起给出；都不给就重报全部。", 2)
     of = None if serial is None or service_number is None else (serial, service_number)
     with _open(file) as (db, _, _):
-        number = deliveries.retry_set_aside(db, _now(), of)
+        number = deliveries.retry_set_aside(db, epoch_ms(), of)
     click.echo(f"{number} 条记录将在一分钟内重新报送。" if number else "没有被搁置的记录。")
 
 
@@ -121,7 +121,7 @@ def backfill(file: Path, day: datetime) -> None:
     """按天补报：平台收下过的也再报一次，平台答“已存在”算成功，不会重复计。"""
     with _open(file) as (db, _, _):
         ids = backlog.of_day(db, *_bounds(day))
-        number = backlog.ask_again(db, ids, _now())
+        number = backlog.ask_again(db, ids, epoch_ms())
     waits = f"（另有 {len(ids) - number} 条本来就在等待）" if number < len(ids) else ""
     click.echo(
         f"{day:%Y-%m-%d} 的 {number} 条记录将在一分钟内开始补报{waits}。"
@@ -282,7 +282,3 @@ def _bounds(day: datetime) -> tuple[int, int]:
 
 def _moment(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC).astimezone(CHINA):%m-%d %H:%M}"
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,11 +1,10 @@
 """Roles, scopes, actions and their details in the words of the halls: pages and commands."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from hub.rules.access import Role, Scope
+from hub.rules.days import CHINA
 from hub.store.audit import Act
-
-CHINA = timezone(timedelta(hours=8))
 
 ROLES = {
     Role.WINDOW: "窗口人员",
@@ -35,6 +34,7 @@ SCOPES = {
     Scope.DEVICES: "查看评价器",
     Scope.RENEWALS: "取走续期申请、交回新证书（入网台用）",
     Scope.RULE: "对评价作复核认定，查询认定",
+    Scope.FEED: "下级大厅报送办件和评价（用途写下级大厅的名称）",
 }
 
 _ACTIONS = {

@@ -20,9 +20,9 @@ from litestar.params import SkipValidation
 from litestar.response import Redirect
 from msgspec import Struct
 
-from hub.accounts.wording import CHINA
 from hub.config import HubConfig
 from hub.receipts import PLACE, Receipt, Receipts
+from hub.rules.days import CHINA
 from hub.rules.pace import Pace
 from hub.store.vault import VaultError
 from hub.store.writer import Busy, Stopped
