@@ -97,6 +97,8 @@ def _account(db: Database) -> None:
         f"报送：办件 {sent.accepted_services}，评价 {sent.accepted_ratings}，"
         f"等待 {sent.waiting}，搁置 {sent.set_aside}"
     )
+    for line in upstream_commands.origins(db):
+        click.echo(line)
     newest = tree.newest(db) if db["checkpoints"].exists() else None
     signed = f"最新的签名检查点 {newest.size} 条" if newest else "还没有签名检查点"
     click.echo(f"台账 {ledger.size(db)} 条，{signed}")

@@ -94,9 +94,13 @@ class UpstreamConfig(Part, frozen=True, kw_only=True):
 
 
 class LedgerConfig(Part, frozen=True, kw_only=True):
-    """The ledger. `checkpoint_s`: a signed checkpoint this often, where there is something new."""
+    """The ledger. `checkpoint_s`: a signed checkpoint this often, where there is something new.
+
+    `report_url`: where the account and the newest checkpoint go once a day; empty: nowhere.
+    """
 
     checkpoint_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    report_url: Annotated[str, msgspec.Meta(max_length=500, pattern=_ADDRESS)] = ""
 
 
 class CitizensConfig(Part, frozen=True, kw_only=True):

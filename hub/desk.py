@@ -16,13 +16,14 @@ from hub.errors import (
     CaseFixed,
     NobodySignedOn,
     NotPaired,
+    OfAnotherHall,
     OpenElsewhere,
     UnknownCase,
     WindowPaused,
 )
 from hub.rules.access import HUB, Caller
 from hub.rules.case import Case
-from hub.store import audit, bindings, cases, deliveries, invitations, pauses, recovery
+from hub.store import audit, bindings, cases, deliveries, feed, invitations, pauses, recovery
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.windows import Windows
@@ -86,6 +87,10 @@ def _keep(db: Database, vault: Vault, case: Case, now: int, caller: Caller) -> b
     a rating that may have been given before.
     """
     of = (case.serial, case.service_number)
+    if feed.owner(db, *of) not in (None, feed.OWN_HALL):
+        raise OfAnotherHall(
+            f"办件 {case.serial}/{case.service_number} 已由下级大厅报送，本厅不能登记：请核对流水号"
+        )
     matter = cases.matter(db, *of)
     if matter is not None and invitations.of_case(db, *of):
         if matter != case.matter:

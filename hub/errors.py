@@ -159,3 +159,15 @@ class RatingAltered(DeskError):
     """What the ledger holds of the rating does not fit its kiosk's signature."""
 
     code = "rating_altered"
+
+
+class FeedRefused(DeskError):
+    """A record of a smaller hall that this one will not take as it is."""
+
+    code = "feed_refused"
+
+
+class OfAnotherHall(DeskError):
+    """Another hall has fed this service: it is theirs."""
+
+    code = "of_another_hall"

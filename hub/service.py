@@ -15,6 +15,7 @@ from hub.board import Board
 from hub.clock import epoch_ms, monotonic_ms
 from hub.config import HubConfig
 from hub.desk import Desk
+from hub.feed import Feeds
 from hub.gate import context, dialect, kicker, papers
 from hub.guard import Guard
 from hub.ingest import Ingest
@@ -33,6 +34,8 @@ from hub.soundness import Soundness
 from hub.state import State, opened
 from hub.store import database, settings
 from hub.store.writer import Busy, Stopped, Writer
+from hub.upstream.daily import Daily
+from hub.upstream.dialects.transport import Transport
 from hub.upstream.forwarder import Forwarder
 from hub.web import app as web
 from hub.web import receipt
@@ -88,6 +91,10 @@ class Hub:
             notary.origin(config.hall),
             each_s=config.ledger.checkpoint_s,
             now=epoch_ms,
+        )
+        report = config.ledger.report_url
+        self._daily = (
+            Daily(state.path, config.hall, report, Transport(), now=epoch_ms) if report else None
         )
         self._presence = Presence(monotonic_ms)
         self._link = HubLink(
@@ -169,6 +176,7 @@ class Hub:
             now=epoch_ms,
             queued=self._poke,
         )
+        self._feeds = Feeds(self._writer, self._vault, now=epoch_ms, queued=self._poke)
         self._site = assemble(
             config,
             self._path,
@@ -211,6 +219,7 @@ class Hub:
                 noting = asyncio.create_task(self._notary.run())
                 cleaning = asyncio.create_task(self._nightly.run())
                 looking = asyncio.create_task(self._soundness.run())
+                telling = asyncio.create_task(self._daily.run()) if self._daily else None
                 log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
                 try:
                     await server.until(stop, port)
@@ -219,6 +228,9 @@ class Hub:
                     noting.cancel()
                     cleaning.cancel()
                     looking.cancel()
+                    if telling is not None:
+                        telling.cancel()
+                        await asyncio.gather(telling, return_exceptions=True)
                     self._site.door.tend(closing=True)
         finally:
             await asyncio.to_thread(self._guard.stop)
@@ -237,6 +249,7 @@ class Hub:
                 bindings=self._bindings,
                 renewals=self._renewals,
                 rulings=self._rulings,
+                feeds=self._feeds,
                 keys=Keys(self._path, now=epoch_ms, denied=self._site.denials.note),
                 ledger=PublicLedger(self._path, self._notary.verifier),
             ),
@@ -359,6 +372,7 @@ class Hub:
             + "请检查它与服务器的连接和磁盘"
             for device, word in self._presence.short_of_storage().items()
         ]
-        overdue = [each for each in (self._nightly.alarm, self._soundness.alarm) if each]
+        told = self._daily.alarm if self._daily else None
+        overdue = [each for each in (self._nightly.alarm, self._soundness.alarm, told) if each]
         alarms = (*self._roster.alarms, *self._guard.alarms)
         return Health(ready=ready, reasons=(*reasons, *full, *overdue, *alarms))

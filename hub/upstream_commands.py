@@ -17,7 +17,7 @@ from hub.config import HubConfig
 from hub.console import CONFIG
 from hub.rules.days import CHINA
 from hub.rules.retention import payload_of
-from hub.store import backlog, database, deliveries, exchanges
+from hub.store import backlog, database, deliveries, exchanges, fed
 from hub.upstream import comparison, quirks
 from hub.upstream.comparison import Compared, Key, Listed, ListFault
 from hub.upstream.hints import mend
@@ -73,6 +73,8 @@ def status(file: Path, limit: int) -> None:
             f"已送达：办件 {count.accepted_services}，评价 {count.accepted_ratings}；"
             f"等待 {count.waiting}，搁置 {count.set_aside}"
         )
+        for line in origins(db):
+            click.echo(line)
         _standing(db)
         _skew(db)
         causes = backlog.causes(db)
@@ -189,6 +191,15 @@ def diff(file: Path, listed: Path, day: datetime | None, limit: int) -> None:
 def pattern(dialect: DialectName) -> None:
     """打印一种报文格式的带注释的样本，存成文件后按本市平台的文档修改。"""
     click.echo(quirks.pattern(dialect), nl=False)
+
+
+def origins(db: Database) -> list[str]:
+    """Say of each smaller hall how many records came, and how they stand with the city."""
+    return [
+        f"下级大厅“{each.name}”：收到 {each.came} 条，等待 {each.waiting}，"
+        f"已送达 {each.accepted}，搁置 {each.set_aside}"
+        for each in fed.origins(db)
+    ]
 
 
 def _terms(

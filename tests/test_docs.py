@@ -27,7 +27,7 @@ from device.__main__ import main as kiosk_command
 from device.session import TABLE
 from hub import config as hub_config
 from hub.__main__ import main as hub_command
-from hub.web import api, counters, ledger
+from hub.web import api, counters, feed, ledger
 from provisioning.__main__ import main as provision_command
 from scripts import refresh_docs
 
@@ -147,7 +147,7 @@ def test_every_address_of_the_interface_is_listed():
     """The protocol page has a row for each method and address, and for no other."""
     rows = re.findall(r"^\| ((?:`[A-Z]+ /[^`]+`(?:, )?)+) \|", text(PROTOCOL), re.MULTILINE)
     listed = {address for row in rows for address in re.findall(r"`([^`]+)`", row)}
-    guarded = (*api.API, *counters.API)
+    guarded = (*api.API, *counters.API, *feed.API)
     served = {
         f"{method} {'/api/v1' if handler in guarded else ''}{path.replace(':str', '')}"
         for handler in (*guarded, *api.MACHINES, *ledger.PUBLIC)

@@ -31,6 +31,7 @@ class Scope(StrEnum):
     ACCOUNTS = "accounts"
     AUDIT = "audit"
     RULE = "rule"
+    FEED = "feed"
 
 
 class Role(StrEnum):

@@ -23,6 +23,7 @@ BACK_MS = 3_600_000
 """How far it may have gone back."""
 
 _ADDED = b'{"text":"'
+_FED = b'{"origin":"'
 
 
 class Retention(Part, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ def payload_of(body: bytes) -> dict[str, Any] | None:
 
 def words_of(body: bytes) -> str:
     """Return what the citizen has written in an entry's body, or nothing."""
-    added = _added(body)
+    added = _added(body) or _fed(body)
     if added:
         return added
     said = payload_of(body)
@@ -84,6 +85,8 @@ def own_part(body: bytes) -> bytes:
     Of the base64 text of the payload that is the part in which the words lie. What was added
     later is nothing but words.
     """
+    if _fed(body) and payload_of(body) is None:
+        return _fed(body).encode()
     if _added(body):
         return body[len(_ADDED) :] if len(body) > 2 * len(_ADDED) + 16 else body
     end = body[-96:]
@@ -108,6 +111,17 @@ def _added(body: bytes) -> str:
         return msgspec.json.decode(body, type=Added).text
     except (msgspec.MsgspecError, ValueError):
         return ""
+
+
+def _fed(body: bytes) -> str:
+    """Return the words in a rating that another hall has fed: some came by phone, unsigned."""
+    if not body.startswith(_FED):
+        return ""
+    try:
+        found = msgspec.json.decode(body).get("own", {}).get("writingEvaluation", "")
+    except (msgspec.MsgspecError, ValueError, AttributeError):
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _decoded(text: bytes) -> bytes:

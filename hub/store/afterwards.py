@@ -25,7 +25,7 @@ def ruling_settled(db: Database, serial: str, service_number: int) -> bool:
     row = db.conn.execute(
         """
         SELECT 1 FROM deliveries AS d LEFT JOIN repeats AS r ON r.delivery = d.id
-        JOIN ledger AS l ON l.position = d.position AND l.kind = 'ruled'
+        JOIN ledger AS l ON l.position = d.position AND l.kind IN ('ruled', 'fed')
         WHERE d.serial = ? AND d.service_number = ? AND d.kind = 'ruling'
             AND (d.state = 'accepted' OR r.task <> 'first')
         """,
@@ -39,7 +39,7 @@ def is_ruled(db: Database, serial: str, service_number: int) -> bool:
     row = db.conn.execute(
         """
         SELECT 1 FROM deliveries AS d
-        JOIN ledger AS l ON l.position = d.position AND l.kind = 'ruled'
+        JOIN ledger AS l ON l.position = d.position AND l.kind IN ('ruled', 'fed')
         WHERE d.serial = ? AND d.service_number = ? AND d.kind = 'ruling'
         """,
         (serial, service_number),

@@ -56,6 +56,12 @@ def listed(db: Database) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
+def label(db: Database, name: str) -> str:
+    """Return what the key of this id is for, in its makers' words; empty: there is none."""
+    row = db.conn.execute("SELECT label FROM api_keys WHERE id = ?", (name,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def revoke(db: Database, name: str, now: int) -> bool:
     """Have a key open nothing from now on; False if there is none or it is revoked already."""
     return bool(

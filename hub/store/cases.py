@@ -87,8 +87,9 @@ def matter(db: Database, serial: str, service_number: int) -> str | None:
 
 
 def any_kept(db: Database) -> bool:
-    """Whether there is any case: then the key that sealed it must be there too."""
-    return db.execute("SELECT 1 FROM cases LIMIT 1").fetchone() is not None
+    """Whether there is any case, or a citizen of one that was fed: then their key must be there."""
+    found = db.execute("SELECT 1 FROM cases UNION ALL SELECT 1 FROM citizens LIMIT 1")
+    return found.fetchone() is not None
 
 
 def _write(db: Database, vault: Vault, case: Case, now: int) -> None:

@@ -113,6 +113,9 @@ def words_of_case(db: Database, serial: str, service_number: int) -> list[tuple[
         SELECT l.position, l.body FROM invitations AS i JOIN ledger AS l
             ON l.invitation = i.id AND l.kind IN ('ruled', 'added') AND l.kind = 'added'
         WHERE i.serial = ?1 AND i.service_number = ?2 AND l.body <> x''
+        UNION ALL
+        SELECT l.position, l.body FROM fed AS f JOIN ledger AS l ON l.position = f.position
+        WHERE f.serial = ?1 AND f.service_number = ?2 AND l.body <> x''
         """,
         (serial, service_number),
     )
@@ -130,7 +133,7 @@ def words_due(
     rows = db.conn.execute(
         "SELECT d.id, l.position, l.body, d.state = 'accepted' AND d.settled_at <= ?"
         " FROM deliveries AS d JOIN ledger AS l ON l.position = d.position"
-        " WHERE d.kind = 'rating' AND d.id > ? ORDER BY d.id LIMIT ?",
+        " WHERE (d.kind = 'rating' OR l.kind = 'fed') AND d.id > ? ORDER BY d.id LIMIT ?",
         (before, after, limit),
     )
     return _with_words(rows, limit, most)

@@ -22,6 +22,7 @@ Kind = Literal[
     "ruled",
     "added",
     "key",
+    "fed",
 ]
 
 

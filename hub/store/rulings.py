@@ -103,14 +103,14 @@ def enter(db: Database, of: Rating, ruled: Ruled, now: int) -> Ruling:
     )
     service = of.asked.serial, of.asked.service_number
     deliveries.queue(db, "ruling", service, position, now)
-    _take_along(db, service, now)
+    take_along(db, service, now)
     entered = ruling_of(db, of.asked.id)
     if entered is None:
         raise AssertionError("a ruling vanished within its own commit")
     return entered
 
 
-def _take_along(db: Database, service: tuple[str, int], now: int) -> None:
+def take_along(db: Database, service: tuple[str, int], now: int) -> None:
     """Let later words that the city has go again: they say the level, too, and count no more."""
     row = db.conn.execute(
         """
@@ -182,7 +182,7 @@ def without_entry(db: Database) -> list[int]:
     rows = db.conn.execute(
         """
         SELECT coalesce(d.position, 0) FROM deliveries AS d
-        LEFT JOIN ledger AS l ON l.position = d.position AND l.kind = 'ruled'
+        LEFT JOIN ledger AS l ON l.position = d.position AND l.kind IN ('ruled', 'fed')
         WHERE d.kind = 'ruling' AND l.position IS NULL ORDER BY d.id
         """
     )

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
+from hub.store.fed import Fed
+
 _TABLES = (
     """
     CREATE TABLE invitations (
@@ -18,6 +22,13 @@ _TABLES = (
     )
     """,
     "CREATE INDEX ratings_ruled ON ratings (ruled_by) WHERE ruled_by IS NOT NULL",
+    """
+    CREATE TABLE fed (
+        position INTEGER PRIMARY KEY, serial TEXT, service_number INTEGER, kind TEXT, origin TEXT,
+        proof BLOB, digest TEXT
+    )
+    """,
+    "CREATE INDEX fed_service ON fed (serial, service_number, kind)",
     "CREATE TABLE added (invitation TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
     "CREATE TABLE erased (position INTEGER PRIMARY KEY, told_by INTEGER)",
     """
@@ -122,6 +133,33 @@ class Seen:
             return False, None
         self._db.execute("UPDATE ratings SET delivered_by = ? WHERE position = ?", (by, position))
         return True, row[0]
+
+    def fed(self, position: int, said: Fed | None) -> None:
+        """Note what another hall has fed; None: it has been erased."""
+        row: tuple[object, ...] = (None,) * 6
+        if said is not None:
+            proof = msgspec.json.encode(said.proof)
+            of = (said.serial, said.service_number, said.kind)
+            row = (*of, said.origin, proof, said.digest)
+        self._db.execute("INSERT OR IGNORE INTO fed VALUES (?, ?, ?, ?, ?, ?, ?)", (position, *row))
+
+    def is_fed(self, position: int) -> bool:
+        """Whether what stands at a position was fed by another hall."""
+        row = self._db.execute("SELECT 1 FROM fed WHERE position = ?", (position,))
+        return row.fetchone() is not None
+
+    def fed_before(self, said: Fed, kind: str) -> tuple[int, str, bytes, str] | None:
+        """Return position, origin, proof (JSON), digest of the last of this kind of a service."""
+        found: tuple[int, str, bytes, str] | None = self._db.execute(
+            "SELECT position, origin, proof, digest FROM fed"
+            " WHERE serial = ? AND service_number = ? AND kind = ? ORDER BY position DESC LIMIT 1",
+            (said.serial, said.service_number, kind),
+        ).fetchone()
+        return found
+
+    def any_fed_erased(self) -> bool:
+        """Whether something that was fed has been erased, so that what followed cannot be told."""
+        return self._db.execute("SELECT 1 FROM fed WHERE kind IS NULL").fetchone() is not None
 
     def added(self, name: str, position: int) -> int | None:
         """Note words on an invitation; return the position where there are some before."""

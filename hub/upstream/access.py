@@ -10,7 +10,7 @@ from hub.upstream.sm import CityKey, HallKey, SmError
 from protocol.messages import Part
 from protocol.strict import Fault, Faults
 
-Need = Literal["app_mark", "app_word", "city_key", "hall_key", "body_key"]
+Need = Literal["app_mark", "app_word", "city_key", "hall_key", "body_key", "feed_key"]
 _LONGEST = 64 * 1024
 
 
@@ -19,7 +19,8 @@ class Access(Part, frozen=True, kw_only=True):
 
     `app_mark` (appMark, app key) is the name the city gave the hall, `app_word` (appWord) its
     password, `city_key` the city's SM2 public key, `hall_key` the hall's own SM2 private key,
-    `body_key` the SM4 key: 32 hexadecimal digits or 16 characters.
+    `body_key` the SM4 key: 32 hexadecimal digits or 16 characters, `feed_key` the interface key
+    that a larger hall has given to this one.
     """
 
     app_mark: str = ""
@@ -27,6 +28,7 @@ class Access(Part, frozen=True, kw_only=True):
     city_key: str = ""
     hall_key: str = ""
     body_key: str = ""
+    feed_key: str = ""
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class Keys(Struct, frozen=True, kw_only=True):
     city_key: CityKey | None = None
     hall_key: HallKey | None = None
     body_key: bytes = b""
+    feed_key: str = ""
 
 
 def read(access: Access, base: Path, needs: frozenset[Need]) -> Keys:
@@ -68,6 +71,10 @@ def _load(need: Need, path: Path) -> object:
     except UnicodeDecodeError:
         raise SmError(f"{path}：不是 UTF-8 文本") from None
     if need == "app_word":
+        return text
+    if need == "feed_key":
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise SmError(f"{path}：不是接口密钥：应只有一行，由上级大厅用 key add 发放")
         return text
     try:
         key = bytes.fromhex(text) if len(text) == 32 else text.encode("ascii")

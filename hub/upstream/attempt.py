@@ -11,7 +11,7 @@ from hub.store import exchanges
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault, VaultError
 from hub.upstream.contents import NOT_TOLD, Contents, Left, Unsendable
-from hub.upstream.dialects import Answer, Dialect, Exchange, Refused, Unavailable
+from hub.upstream.dialects import Answer, Dialect, Exchange, Hub, Refused, Unavailable
 from hub.upstream.records import Record, without_citizen
 
 Outcome = Answer | Unsendable | Left
@@ -63,9 +63,15 @@ class Attempts:
                 kind = how
             elif delivery.kind == "addition" and self._void(delivery, record):
                 kind = "ruling"
-            answer = await self._dialect.send(
-                kind, record, keep=lambda each: lines.append(self._line(delivery, each))
-            )
+
+            def keep(each: Exchange) -> None:
+                lines.append(self._line(delivery, each))
+
+            if isinstance(self._dialect, Hub) and delivery.kind != "service":
+                proof = self._contents.proof(db, delivery)
+                answer = await self._dialect.send(kind, record, keep=keep, proof=proof)
+            else:
+                answer = await self._dialect.send(kind, record, keep=keep)
         except VaultError as error:
             return Unavailable(str(error)), digest
         except Exception as error:  # noqa: BLE001 - one record must not stop the others

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from msgspec import Struct
 from sqlite_utils import Database
 
-from hub.store import afterwards, deliveries
+from hub.store import afterwards, deliveries, fed
 from hub.store.deliveries import Delivery, Parcel
 from hub.store.vault import Vault
 from hub.upstream.dialects import Dialect
+from hub.upstream.proof import Proof, Unproven, check, opens
 from hub.upstream.records import (
     Record,
     addition_record,
@@ -67,13 +68,10 @@ class Contents:
         if delivery.kind in deliveries.AFTERWARDS and delivery.rating_state != "accepted":
             # What is set aside goes again with its rating, once that is mended.
             return Left("") if delivery.kind == "ruling" else Unsendable(NO_RATING)
-        parcel = deliveries.load(db, self._vault, delivery)
-        if parcel is None:
-            late = delivery.task != "first" or (
-                delivery.kind == "ruling" and afterwards.ruled(db, delivery.position) is not None
-            )
-            return Left(ERASED) if late else Unsendable(NOT_FOUND)
-        record = self._record(delivery, parcel)
+        if fed.is_fed(db, delivery.position):
+            record = self._fed(db, delivery)
+        else:
+            record = self._own(db, delivery)
         if isinstance(record, Unsendable | Left) or delivery.kind not in ("rating", "addition"):
             return record
         of = delivery.serial, delivery.service_number
@@ -83,6 +81,43 @@ class Contents:
             delivery.kind == "addition" and afterwards.is_ruled(db, *of)
         )
         return ruling_record(record) if void and self._dialect.rulings != "none" else record
+
+    def proof(self, db: Database, delivery: Delivery) -> Proof | None:
+        """Return what proves a rating to a larger hub, as far as it is here."""
+        found = fed.proof_of(db, delivery.serial, delivery.service_number)
+        # Where no key fits, the larger hub says what is wrong.
+        return next((each for each in found if opens(each)), found[0] if found else None)
+
+    def _own(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
+        parcel = deliveries.load(db, self._vault, delivery)
+        if parcel is None:
+            late = delivery.task != "first" or (
+                delivery.kind == "ruling" and afterwards.ruled(db, delivery.position) is not None
+            )
+            return Left(ERASED) if late else Unsendable(NOT_FOUND)
+        return self._record(delivery, parcel)
+
+    def _fed(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
+        """Return what another hall has fed, proved once more; the case's fields as last fed."""
+        of = delivery.serial, delivery.service_number
+        try:
+            record = fed.service(db, self._vault, *of)
+            if delivery.kind == "service" and record is not None:
+                return record
+            said = fed.rating(db, delivery) if record is not None else None
+            if record is None or said is None:
+                late = delivery.task != "first" or delivery.kind == "ruling"
+                return Left(ERASED) if late else Unsendable(ERASED)
+            own, proof = said
+            check(delivery.kind, *of, own, proof)
+        except (fed.Altered, Unproven, ValueError):
+            _log.critical("ledger=altered delivery=%d fed", delivery.id)
+            return Unsendable(ALTERED)
+        if delivery.kind == "ruling" and self._dialect.rulings == "none":
+            return Left(NO_RULINGS)
+        if delivery.kind == "addition" and not self._dialect.additions:
+            return Left(NO_ADDITIONS)
+        return record | own
 
     def _record(self, delivery: Delivery, parcel: Parcel) -> Record | Unsendable | Left:
         if delivery.kind == "service":

@@ -15,7 +15,7 @@ from protocol import strict
 from protocol.messages import Part
 from protocol.strict import Fault
 
-DialectName = Literal["plain", "flat", "form", "envelope", "token"]
+DialectName = Literal["plain", "flat", "form", "envelope", "token", "hub"]
 Address = Annotated[str, Meta(max_length=200, pattern=r"^(/[!-~]*)?(?![\s\S])")]
 FieldName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[!-~]+(?![\s\S])")]
 Words = dict[str, tuple[str, ...]]
@@ -180,6 +180,7 @@ SECTIONS: dict[DialectName, tuple[str, ...]] = {
     "form": ("answer", "sm2"),
     "envelope": ("answer", "sm2", "envelope"),
     "token": ("answer", "sm4", "token"),
+    "hub": (),
 }
 
 
@@ -230,6 +231,8 @@ def _sections(quirks: Quirks, dialect: DialectName) -> list[Fault]:
     if quirks.ruling == "again" and "EffectivEvalua" in quirks.fields.omit.rating:
         say = 'ruling = "again" 时复核认定靠 EffectivEvalua 告知平台，不能省去'
         faults.append(Fault("fields.omit.rating", say))
+    if dialect == "hub" and quirks.fields != Fields():
+        faults.append(Fault("fields", "大厅之间照原样报送，不改字段：请删去这一节"))
     if quirks.addresses.addition and not quirks.additions:
         faults.append(Fault("addresses.addition", "additions = false 时不写追评的路径"))
     return faults

@@ -15,6 +15,7 @@ from hub.store.ledger import OUTBOX, Erased, Recorded
 from hub.store.seen import Seen
 from hub.verification.additions import Additions
 from hub.verification.arrivals import Arrivals
+from hub.verification.feed import Feed
 from hub.verification.findings import Finding, What
 from hub.verification.rulings import Rulings
 from protocol import signing
@@ -59,6 +60,7 @@ class Entries:
             "erased": self._told,
             "added": self._additions.take,
             "ruled": Rulings(seen).take,
+            "fed": Feed(seen).take,
             **dict.fromkeys(("paired", "unpaired", "signed_on", "signed_off"), self._bound),
         }
         self._kinds = kinds
@@ -204,6 +206,9 @@ class Entries:
         if entry.kind == "added":
             yield from self._additions.place(entry)
             return
+        if entry.kind == "fed":
+            self._seen.fed(entry.position, None)
+            return
         if entry.kind not in ("rated", "expired", "withdrawn"):
             yield _at(entry, "body", "这一类记录的内容不会删除，却不见了")
             return
@@ -227,6 +232,8 @@ class Entries:
             said = _delivered.decode(body)
         except (msgspec.MsgspecError, ValueError):
             yield _at(entry, "body", "报送结果的内容无法读取")
+            return
+        if said.of is not None and self._seen.is_fed(said.of):
             return
         if said.kind == "ruling":
             if said.of is None or not self._seen.is_ruling(said.of):

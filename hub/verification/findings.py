@@ -18,6 +18,7 @@ What = Literal[
     "evidence",
     "late",
     "delivery",
+    "fed",
     "number_twice",
     "gap",
     "leaf",

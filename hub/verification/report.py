@@ -10,7 +10,7 @@ from hub.notary import origin
 from hub.rules.checkpoint import Verifier
 from hub.store import database, invitations
 from hub.store.seen import Seen
-from hub.verification import rulings
+from hub.verification import feed, rulings
 from hub.verification.arrivals import Arrivals, Keys
 from hub.verification.entries import Entries
 from hub.verification.findings import Finding
@@ -105,7 +105,7 @@ def around(db: Database, found: Callable[[Finding], None]) -> None:
         found(
             Finding(what="account", text="邀请表与台账不一致：表被改动过（以台账为准，可以重建）")
         )
-    for finding in rulings.beside(db):
+    for finding in (*rulings.beside(db), *feed.beside(db)):
         found(finding)
 
 

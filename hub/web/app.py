@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from hub.bindings import Bindings
 from hub.desk import Desk
+from hub.feed import Feeds
 from hub.renewal import Renewals
 from hub.rulings import Rulings
-from hub.web import api, auth, body, counters, ledger, openapi, problems, receipt, rulings
+from hub.web import api, auth, body, counters, feed, ledger, openapi, problems, receipt, rulings
 from hub.web.auth import Keys
 from hub.web.ledger import PublicLedger
 from hub.web.pages import routes, troubles
@@ -29,6 +30,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     bindings: Bindings
     renewals: Renewals
     rulings: Rulings
+    feeds: Feeds
     keys: Keys
     ledger: PublicLedger
 
@@ -55,7 +57,7 @@ def create(
         route_handlers=[
             Router(
                 "/api/v1",
-                route_handlers=[*api.API, *counters.API, *rulings.API],
+                route_handlers=[*api.API, *counters.API, *rulings.API, *feed.API],
                 guards=[auth.guard(rooms.keys)],
             ),
             *api.MACHINES,
@@ -68,6 +70,7 @@ def create(
             "bindings": hand_in(rooms.bindings),
             "renewals": hand_in(rooms.renewals),
             "rulings": hand_in(rooms.rulings),
+            "feeds": hand_in(rooms.feeds),
             "public": hand_in(rooms.ledger),
             "presence": hand_in(presence),
             "health": hand_in(health),

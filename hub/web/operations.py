@@ -9,6 +9,8 @@ from hub.rules.access import Scope
 from hub.rules.case import CaseFacts
 from hub.store.bindings import Binding
 from hub.store.certificates import Request
+from hub.upstream.proof import FeedRequest
+from hub.web.feed import FeedAnswer
 from hub.web.ledger import ConsistencyProof, InclusionProof
 from hub.web.rulings import DocumentDigest, KeptDocument, RulingRequest, RulingStatus
 from hub.web.values import (
@@ -75,6 +77,32 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     Confirmation: {"device": "kiosk-01"},
     Move: {"to": "2号窗口"},
     RulingRequest: {"reason": "经核实，办事人误按，已电话确认", "evidence": ["0" * 64]},
+    FeedRequest: {
+        "kind": "service",
+        "record": {
+            "taskCode": "11120000MB0000000X400000000000A",
+            "taskName": "示例事项",
+            "taskType": "01",
+            "projectNo": "示例20260131001",
+            "proStatus": "2",
+            "orgcode": "11120000MB0000000X",
+            "orgName": "示例部门",
+            "areaCode": "120000000000",
+            "acceptDate": "2026-01-31 09:30:00",
+            "userProp": "1",
+            "userName": "示例甲",
+            "userPageType": "111",
+            "certKey": "000000000000000000",
+            "mobile": "",
+            "serviceName": "申报",
+            "serviceNumber": "1",
+            "serviceTime": "2026-01-31 09:30:00",
+            "projectType": "2",
+            "proManager": "",
+            "dataSource": "112",
+        },
+        "proof": None,
+    },
     Staff: {"name": "示例乙", "number": "0001", "post": "综合窗口"},
     NewCertificate: {"chain": 2 * "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"},
 }
@@ -93,6 +121,7 @@ OPERATIONS = (
         "登记办件，或更新已登记的办件",
         {200: ("已更新", CaseStatus), 201: ("已登记", CaseStatus)},
         CaseFacts,
+        ("of_another_hall",),
         scope=Scope.CASES,
     ),
     Operation(
@@ -121,6 +150,7 @@ OPERATIONS = (
             "not_paired",
             "nobody_signed_on",
             "another_clerk",
+            "of_another_hall",
         ),
         scope=Scope.INVITE,
     ),
@@ -335,6 +365,16 @@ OPERATIONS = (
         {200: ("文件本身", bytes)},
         kinds=("unknown_document", "invalid_fields"),
         scope=Scope.RULE,
+    ),
+    Operation(
+        "post",
+        "/api/v1/feed",
+        "feed",
+        "下级大厅报送一条记录；评价、复核认定、追评附上评价器签名的原文，收下前核验",
+        {200: ("早已收下", FeedAnswer), 201: ("已收下，存盘后才应答", FeedAnswer)},
+        FeedRequest,
+        ("feed_refused",),
+        Scope.FEED,
     ),
     Operation(
         "get",

@@ -20,6 +20,7 @@ from hub.accounts.changes import Job
 from hub.bindings import Bindings
 from hub.config import ApiConfig, HubConfig, WindowConfig
 from hub.desk import Desk
+from hub.feed import Feeds
 from hub.pairing import Codes
 from hub.renewal import Renewals
 from hub.roster import Roster
@@ -217,6 +218,7 @@ class PagesHall:
                 bindings=bindings,
                 renewals=renewals,
                 rulings=rulings,
+                feeds=Feeds(self.writer, Vault(b"k" * 32), now=self.clock),
                 keys=auth.Keys(self.path, now=self.clock, denied=self.site.denials.note),
                 ledger=PublicLedger(self.path, Verifier("pingyi/demo", bytes(32))),
             ),

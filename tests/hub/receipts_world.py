@@ -15,6 +15,7 @@ from world_hall import CONFIG, KEYS, NOW, VAULT, Hall, rated
 
 from hub import receipts
 from hub.config import PublicConfig
+from hub.feed import Feeds
 from hub.receipts import Receipts
 from hub.renewal import Renewals
 from hub.roster import Roster
@@ -87,6 +88,7 @@ class Receiving(Hall):
                 verify=lambda device, jws: signing.verify(jws, device, KEYS[device].public_key()),
                 now=self.clock,
             ),
+            feeds=Feeds(self.writer, VAULT, now=self.clock),
             keys=auth.Keys(self.path, now=self.clock),
             ledger=PublicLedger(self.path, LEDGER),
         )

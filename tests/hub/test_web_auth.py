@@ -36,6 +36,7 @@ ROUTES = [
     ("GET", "/api/v1/invitations/" + "0" * 32 + "/ruling", Scope.RULE),
     ("GET", "/api/v1/rulings", Scope.RULE),
     ("GET", "/api/v1/rulings/9", Scope.RULE),
+    ("POST", "/api/v1/feed", Scope.FEED),
 ]
 
 

@@ -16,6 +16,7 @@ from world_hall import bind
 from hub.bindings import Bindings
 from hub.config import WindowConfig
 from hub.desk import Desk
+from hub.feed import Feeds
 from hub.pairing import Codes
 from hub.renewal import Renewals
 from hub.roster import Roster
@@ -150,6 +151,7 @@ class Hall:
                 verify=lambda device, jws: signing.verify(jws, device, KIOSK_KEY.public_key()),
                 now=lambda: self.now,
             ),
+            feeds=Feeds(self.writer, Vault(b"k" * 32), now=lambda: self.now),
             keys=auth.Keys(self.base / "hub.db", now=lambda: self.now),
             ledger=PublicLedger(self.base / "hub.db", LEDGER),
         )

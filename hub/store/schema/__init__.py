@@ -8,6 +8,7 @@ from hub.store.schema.bindings import BINDINGS
 from hub.store.schema.citizens import CITIZENS
 from hub.store.schema.documents import DOCUMENTS
 from hub.store.schema.exchanges import EXCHANGES
+from hub.store.schema.feed import FEED
 from hub.store.schema.ledger import LEDGER
 from hub.store.schema.people import PEOPLE
 from hub.store.schema.portraits import PORTRAITS
@@ -107,3 +108,10 @@ def m012_documents(db: Database) -> None:
 def m013_arrivals(db: Database) -> None:
     """Keys of kiosks stand in the ledger from their arrival on."""
     db.execute(ARRIVALS)
+
+
+@migrations()
+def m014_feed(db: Database) -> None:
+    """Records that smaller halls have fed to this one."""
+    for statement in FEED:
+        db.execute(statement)

@@ -11,6 +11,7 @@ fault of the way there.
 | `form` | form, signed and sealed with SM2 | Beijing |
 | `envelope` | JSON in an envelope, SM2 | Shandong |
 | `token` | JSON sealed with SM4, under a token | Fujian |
+| `hub` | JSON, with the kiosk's signature | a larger hall with a hub of ours |
 
 The table's source is domain page, 3; what it leaves open stands in the quirks file.
 """
@@ -26,6 +27,7 @@ from hub.upstream.dialects.base import (
     Unavailable,
 )
 from hub.upstream.dialects.factory import DialectError, dialect_of
+from hub.upstream.dialects.hub import Hub
 from hub.upstream.dialects.plain import Plain, judge
 from hub.upstream.dialects.transport import LIMIT
 
@@ -37,6 +39,7 @@ __all__ = [
     "Dialect",
     "DialectError",
     "Exchange",
+    "Hub",
     "Keep",
     "Plain",
     "Refused",

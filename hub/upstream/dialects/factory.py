@@ -3,12 +3,14 @@
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub.upstream.access import Access, Need, read
 from hub.upstream.dialects.base import Dialect
 from hub.upstream.dialects.envelope import Envelope
 from hub.upstream.dialects.flat import Flat
 from hub.upstream.dialects.form import Form
+from hub.upstream.dialects.hub import Hub
 from hub.upstream.dialects.plain import Plain
 from hub.upstream.dialects.signed import Signer
 from hub.upstream.dialects.token import Token
@@ -48,6 +50,13 @@ def dialect_of(
     if name == "plain":
         return Plain(url, timeout_s=timeout_s, tls=tls, quirks=described)
     transport = Transport(timeout_s=timeout_s, tls=tls)
+    if name == "hub":
+        where = urlsplit(url)
+        if where.scheme != "https" and where.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise DialectError(
+                "hub.toml：upstream.url：向上级大厅报送办件人信息和接口密钥，须用 https://"
+            )
+        return Hub(url, described, transport, key=keys.feed_key)
     if name == "flat":
         return Flat(url, described, transport)
     if name == "token":
@@ -59,7 +68,7 @@ def dialect_of(
 
 def needs(quirks: Quirks) -> frozenset[Need]:
     """Return what of `Access` a dialect with these quirks uses."""
-    wanted: set[Need] = set()
+    wanted: set[Need] = {"feed_key"} if quirks.dialect == "hub" else set()
     if quirks.sm2 is not None:
         wanted |= {"app_mark", "app_word"}
         if quirks.sm2.sign == "sign":
