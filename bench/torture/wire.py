@@ -118,7 +118,7 @@ class Wire:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             writers.append(back)
             await self._both(reader, writer, there, back)
-        except (OSError, asyncio.CancelledError):
+        except (OSError, RuntimeError, asyncio.CancelledError):
             pass  # either end is gone, or the cable was cut: the others learn it below
         finally:
             del self._tasks[task]
