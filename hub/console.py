@@ -111,6 +111,8 @@ def changing(file: Path) -> Iterator[Job]:
 
 def trouble(error: sqlite3.Error | OSError, place: Path) -> str:
     """Say what is wrong with a file or folder of data, and what to do about it."""
+    if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+        return ""
     if isinstance(error, OSError):
         return f"{place}：{error.strerror}。请检查这个目录是否存在、是否可写、磁盘是否已满。"
     if isinstance(error, soundness.Spoiled):

@@ -13,6 +13,7 @@ from hub import notary
 from hub.bindings import Bindings
 from hub.board import Board
 from hub.clock import epoch_ms, monotonic_ms
+from hub.clockwatch import ClockWatch
 from hub.config import HubConfig
 from hub.desk import Desk
 from hub.feed import Feeds
@@ -92,6 +93,7 @@ class Hub:
             each_s=config.ledger.checkpoint_s,
             now=epoch_ms,
         )
+        self._clock = ClockWatch(state.path, now=epoch_ms)
         report = config.ledger.report_url
         self._daily = (
             Daily(state.path, config.hall, report, Transport(), now=epoch_ms) if report else None
@@ -311,6 +313,7 @@ class Hub:
                     self._bindings.end_of_day()
                     if self._writer.trouble:
                         self._writer.submit(database.probe)
+                await asyncio.to_thread(self._clock.look)
                 self._site.door.tend()
             await asyncio.sleep(TIDY_S)
 
@@ -373,6 +376,7 @@ class Hub:
             for device, word in self._presence.short_of_storage().items()
         ]
         told = self._daily.alarm if self._daily else None
-        overdue = [each for each in (self._nightly.alarm, self._soundness.alarm, told) if each]
+        noted = (self._nightly.alarm, self._soundness.alarm, self._clock.alarm, told)
+        overdue = [each for each in noted if each]
         alarms = (*self._roster.alarms, *self._guard.alarms)
         return Health(ready=ready, reasons=(*reasons, *full, *overdue, *alarms))

@@ -35,7 +35,7 @@ _NOT_COMMENT = re.compile(rf"[{_BREAKS}{_MARKS}\ud800-\udfff]")
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?![\s\S])")]
 Serial = Annotated[str, Meta(min_length=1, max_length=64, pattern=_WORD)]
 ServiceNumber = Annotated[int, Meta(ge=1, le=99)]
-Matter = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
+Matter = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NAME)]
 Label = Annotated[str, Meta(max_length=40, pattern=_PLAIN)]
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=_NAME)]
 WindowName = Annotated[str, Meta(min_length=1, max_length=40, pattern=_SEGMENT)]

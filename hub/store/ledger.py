@@ -136,6 +136,16 @@ def size(db: Database) -> int:
     return int(db.conn.execute("SELECT coalesce(max(position), 0) FROM ledger").fetchone()[0])
 
 
+def latest(db: Database, among: int) -> int | None:
+    """Return the latest time of record among the last entries (ms since 1970), or None."""
+    row = db.conn.execute(
+        "SELECT max(recorded_at) FROM"
+        " (SELECT recorded_at FROM ledger ORDER BY position DESC LIMIT ?)",
+        (among,),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
 def append(db: Database, entry: Entry) -> int:
     """Add an entry and return its position."""
     cursor = db.conn.execute(
