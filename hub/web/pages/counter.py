@@ -16,7 +16,7 @@ from hub.web.pages.portraits import DONE as PORTRAIT_DONE
 from hub.web.pages.site import Http, TheSite, form, person
 
 _DONE = {
-    "on": "已签到。群众在评价器上看到的就是您。",
+    "on": "已签到。群众评价时看到的就是您。",
     "off": "已签退。",
     "paired": "配对完成，评价器已换上窗口画面。",
     "cancelled": "已取消，那台评价器会换一个新的配对码。请核对后重新输入。",
