@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
-from bench import ingest, kiosk, ledger, pairs, stand
+from bench import drain, ingest, kiosk, ledger, pairs, stand
 
-NAMES = ("ingest", "ledger", "invitation", "tap", "start")
+NAMES = ("ingest", "drain", "ledger", "invitation", "tap", "start")
 HOW = (
     "Each figure was measured in turns with its peer (A B A B …) and the ratio taken round by "
     "round. Quote the ratios: the figures depend on the machine and on what else it was doing. "
@@ -24,12 +26,26 @@ HOW = (
 )
 
 
+class Sizes(Struct, frozen=True):
+    """How much of each is measured."""
+
+    ratings: ingest.Size = ingest.Size()
+    backlog: drain.Size = drain.Size()
+    screens: kiosk.Size = kiosk.Size()
+
+
+QUICK = Sizes(ingest.Size(1_500, 3), drain.Size(1_000, 4.0), kiosk.Size(20, 2, 4.0))
+
+
 def sections(
-    home: Path, wanted: tuple[str, ...], ratings: ingest.Size, screens: kiosk.Size
+    home: Path, wanted: tuple[str, ...], sizes: Sizes
 ) -> Iterator[pairs.Pair | pairs.Alone]:
     """Measure what is wanted, one after the other."""
+    ratings, screens = sizes.ratings, sizes.screens
     if "ingest" in wanted:
         yield from ingest.measure(home / "ingest", ratings)
+    if "drain" in wanted:
+        yield from drain.measure(home / "drain", sizes.backlog)
     if "ledger" in wanted:
         yield from ledger.measure(home / "ledger", ledger.Size(ratings.ratings, ratings.rounds))
     if "invitation" in wanted or "tap" in wanted:
@@ -54,17 +70,20 @@ def machine() -> str:
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer rounds: under 90 seconds, wider spreads.")
 @click.option("--only", type=click.Choice(NAMES), help="Measure only this.")
-@click.option("--ratings", type=click.IntRange(20), help="How many ratings a round of ingest has.")
+@click.option("--ratings", type=click.IntRange(20), help="How many ratings a round has.")
 def main(quick: bool, only: str | None, ratings: int | None) -> None:
     """Print every figure that the README quotes, each beside its peer, as Markdown."""
     where = machine()
-    rate = ingest.Size(1_500, 3) if quick else ingest.Size()
+    sizes = QUICK if quick else Sizes()
     if ratings is not None:
-        rate = ingest.Size(ratings, rate.rounds)
-    screens = kiosk.Size(20, 2, 4.0) if quick else kiosk.Size()
+        sizes = replace(
+            sizes,
+            ratings=replace(sizes.ratings, ratings=ratings),
+            backlog=replace(sizes.backlog, services=ratings),
+        )
     found: list[pairs.Pair | pairs.Alone] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for line in sections(Path(folder), (only,) if only else NAMES, rate, screens):
+        for line in sections(Path(folder), (only,) if only else NAMES, sizes):
             found.append(line)
             click.echo(f"… {line.what}", err=True)
     click.echo(f"Measured on: {where}.\n\n{HOW}\n")

@@ -27,6 +27,7 @@ class Empty:
         self._window = Window
         self._label = Label()
         self._drawn = ""
+        self._begun = False
         self._texts: deque[str] = deque()
         self._taps: deque[str] = deque()
         self._show = Clock.create_trigger(self._draw)
@@ -67,6 +68,9 @@ class Empty:
             self._label.text = self._texts.popleft()
 
     def _look(self, at: int) -> None:
+        if not self._begun:
+            self._begun = True
+            say(frame=at)
         if self._label.text != self._drawn:
             self._drawn = self._label.text
             say(label=self._label.text, at=at)

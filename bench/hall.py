@@ -52,12 +52,21 @@ class RunningHub:
     def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        self._http.request(method, "/api/v1" + path, data, headers)
-        answer = self._http.getresponse()
+        try:
+            answer = self._answer(method, path, data, headers)
+        except ConnectionError:  # closed after a pause; to repeat a call is always allowed
+            self._http.close()
+            answer = self._answer(method, path, data, headers)
         found: dict[str, Any] = json.loads(answer.read())
         if answer.status >= 400:
             raise stand.BenchError(f"{method} {path}: {answer.status} {found}")
         return found
+
+    def _answer(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        self._http.request(method, "/api/v1" + path, data, headers)
+        return self._http.getresponse()
 
 
 CASE = {
@@ -76,10 +85,12 @@ CASE = {
 }
 
 
-def configure(home: Path, broker_port: int, keys: dict[str, Path]) -> tuple[Path, int, str]:
+def configure(
+    home: Path, broker_port: int, keys: dict[str, Path], more: str = ""
+) -> tuple[Path, int, str]:
     """Write the hub's configuration for these devices, pair the first one; sign its clerk on.
 
-    Returns file, API port and key.
+    `more`: further sections. Returns file, API port and key.
     """
     api = stand.free_port()
     key = bind(home / "hub", next(iter(keys)))
@@ -89,6 +100,7 @@ def configure(home: Path, broker_port: int, keys: dict[str, Path]) -> tuple[Path
         f"[broker]\nembedded = false\nport = {broker_port}",
         *(f'[[devices]]\nname = "{name}"\npublic_key = "{pem}"' for name, pem in keys.items()),
         f'[[windows]]\nname = "{WINDOW}"\nlabel = "综合受理"',
+        more,
     ]
     file = home / "hub.toml"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -110,9 +122,11 @@ def bind(state: Path, device: str) -> str:
 
 
 @contextlib.contextmanager
-def hub(home: Path, broker_port: int, keys: dict[str, Path]) -> Iterator[RunningHub]:
+def hub(
+    home: Path, broker_port: int, keys: dict[str, Path], more: str = ""
+) -> Iterator[RunningHub]:
     """Run `pingyi-hub serve`; yields when it says that it is ready."""
-    file, api, key = configure(home, broker_port, keys)
+    file, api, key = configure(home, broker_port, keys, more)
     log = home / "hub.log"
     with log.open("ab") as errors:
         process = subprocess.Popen(

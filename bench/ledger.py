@@ -1,6 +1,13 @@
-"""The ledger verified from its first entry, beside a bare loop over the same signatures."""
+"""The ledger verified from its first entry, beside a bare loop over the same signatures.
 
-import resource
+Each time in a process of its own, so that its memory is its own: once more over a ledger that
+is `LONGER` times as long, for what it needs must not grow with the ledger.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 from sqlite_utils import Database
 
-from bench.pairs import Pair
+from bench import stand
+from bench.pairs import Alone, Pair
 from hub.keys import pem_of
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
@@ -28,6 +36,8 @@ from protocol.messages import Invitation, Rated, Staff, Stamp, Window
 
 DEVICE, ORIGIN, NOW = "kiosk-001", "pingyi/bench", 1_767_664_800_000
 STAMP = Stamp(boot="0" * 32, mono_ms=5_000, offset_ms=NOW, uncertainty_ms=2)
+LONGER = 10
+_SEED = b"b" * 32
 
 
 class Size(Struct, frozen=True):
@@ -49,7 +59,7 @@ def prepare(path: Path, count: int) -> tuple[list[bytes], EllipticCurvePublicKey
                 pass
             size = ledger.size(db)
             root = tree.root(size, store.Nodes(db))
-            own = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
+            own = Ed25519PrivateKey.from_private_bytes(_SEED)
             checkpoint = Checkpoint(ORIGIN, size, root)
             store.publish(db, checkpoint, sign(checkpoint, own), NOW)
     return made, key.public_key()
@@ -94,31 +104,67 @@ def _one(db: Database, key: EllipticCurvePrivateKey, number: int) -> bytes:
     return jws
 
 
-def measure(home: Path, size: Size) -> Iterator[Pair]:
-    """Verify the same ledger and the same signatures in turns."""
-    home.mkdir()
-    path = home / "hub.db"
-    made, key = prepare(path, size.ratings)
-    own = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
+class Run(Struct, frozen=True):
+    """One verification: entries a second, and the most memory that its process had, in MB."""
+
+    rate: float
+    memory: float
+
+
+def once(path: Path) -> Run:
+    """Verify a ledger in a process of its own; raises if anything is found, or it fails."""
+    command = [sys.executable, "-m", "bench.ledger", str(path)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return Run(**json.loads(done.stdout))
+
+
+def main(path: Path) -> None:
+    """Verify, and print what it took as JSON."""
+    own = Ed25519PrivateKey.from_private_bytes(_SEED)
     by = Verifier(ORIGIN, own.public_key().public_bytes_raw())
+    found: list[object] = []
+    begun = time.perf_counter()
+    with closing(database.connect(path)) as db:
+        result = report.verify(sources.live(db, by), found.append)
+    took = time.perf_counter() - begun
+    assert not found
+    assert result.checkpoints == 1
+    print(json.dumps({"rate": result.entries / took, "memory": stand.peak_mb("self")}))
+
+
+def measure(home: Path, size: Size) -> Iterator[Pair | Alone]:
+    """Verify the same ledger and the same signatures in turns, then a longer ledger."""
+    home.mkdir()
+    made, key = prepare(home / "hub.db", size.ratings)
     ours, bare = [], []
     for _ in range(size.rounds):
         begun = time.perf_counter()
         for jws in made:
             signing.verify(jws, DEVICE, key)
         bare.append(2 * len(made) / (time.perf_counter() - begun))
-        found: list[object] = []
-        begun = time.perf_counter()
-        with closing(database.connect(path)) as db:
-            result = report.verify(sources.live(db, by), found.append)
-        ours.append(result.entries / (time.perf_counter() - begun))
-        assert not found
-        assert result.checkpoints == 1
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        ours.append(once(home / "hub.db"))
+    rates = [run.rate for run in ours]
     yield Pair(
-        what=f"ledger verified, entries (every other one a signed rating; {megabytes:.0f} MB)",
+        what="ledger verified, entries (every other one a signed rating)",
         peer="a bare loop that only verifies the same signatures",
-        ours=ours,
+        ours=rates,
         peers=bare,
         unit="/s",
     )
+    prepare(home / "long.db", LONGER * size.ratings)
+    long = once(home / "long.db")
+    what = f"{2 * LONGER * size.ratings:,} entries verified"
+    peer = f"{2 * size.ratings:,} entries"
+    yield Pair(what=what, peer=peer, ours=[long.rate], peers=[statistics.median(rates)], unit="/s")
+    yield Pair(
+        what=f"{what}, most memory of the process",
+        peer=peer,
+        ours=[long.memory],
+        peers=[max(run.memory for run in ours)],
+        unit="MB",
+    )
+    yield Alone("a million entries, at the rate of the longer ledger", [1e6 / long.rate], "s")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -316,6 +316,8 @@ class Month:
     def _tap(self, level: int) -> Iterator[None]:
         self._touch(f"level-{level}")
         yield from self._until(lambda: self._at(Screen.THANKS) and self.driver.session.kept)
+        # somebody looks at it first: before that the kiosk takes no press
+        yield from self._until(lambda: self.driver.ready is not None, step=100)
 
     def _touch(self, key: str) -> None:
         from device.ui import touch  # noqa: PLC0415

@@ -16,10 +16,14 @@ from bench.stand import say
 from device import config as configuration
 from device import kiosk
 from device.session import Screen
+from device.splash import Splash, Words
 
 
 class Probe:
-    """Reports first frame, invitations and thanks as they are seen; presses where it is told."""
+    """Reports as they are seen the first frame of the kiosk's own screen, invitations and thanks.
+
+    Presses where it is told.
+    """
 
     def __init__(self, stage: Any) -> None:
         from kivy.core.window import Window  # noqa: PLC0415 - Kivy is prepared by now
@@ -28,6 +32,7 @@ class Probe:
         self._window = Window
         self._orders: deque[str] = deque()
         self._seen = ""
+        self._begun = False
         after_flip(Window, self._look)
         at_input(Window, self._press)
         outbox = stage._kiosk.keeper._outbox
@@ -46,6 +51,9 @@ class Probe:
         driver = self._stage.driver
         if driver is None:
             return
+        if not self._begun:
+            self._begun = True
+            say(frame=at)
         session = driver.session
         name = f"{session.screen} {session.invitation.id if session.invitation else ''}"
         if name == self._seen:
@@ -69,22 +77,31 @@ class Probe:
 
 
 def after_flip(window: Any, look: Any) -> None:
-    """Have `look(now)` called when a frame is really there; the first one is reported."""
+    """Have `look(now)` called when a frame is really there."""
     from kivy.graphics.opengl import glFinish  # noqa: PLC0415
 
     flip = window.flip
-    first = [True]
 
     def flipped() -> None:
         flip()
         glFinish()
-        now = time.monotonic_ns()
-        if first:
-            first.clear()
-            say(frame=now)
-        look(now)
+        look(time.monotonic_ns())
 
     window.flip = flipped
+
+
+def at_splash() -> None:
+    """Report when 请稍候, which comes before everything else, is really there."""
+    show = Splash.show
+
+    def shown(splash: Splash, words: Words) -> None:
+        from kivy.graphics.opengl import glFinish  # noqa: PLC0415 - Kivy is prepared by now
+
+        show(splash, words)
+        glFinish()
+        say(splash=time.monotonic_ns())
+
+    Splash.show = shown  # type: ignore[method-assign]
 
 
 def at_input(window: Any, poll: Any) -> None:
@@ -100,6 +117,7 @@ def at_input(window: Any, poll: Any) -> None:
 
 def main(file: Path) -> None:
     """Run the kiosk until it is stopped."""
+    at_splash()
     kiosk.run(configuration.load(file), file.parent, headless=True, extend=Probe)
 
 

@@ -67,10 +67,22 @@ def cpu_s(pid: int) -> float:
     return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3), CPUCLOCK_SCHED
 
 
-def resident_mb(pid: int) -> float:
+def resident_mb(pid: int | str) -> float:
     """Return the resident memory of a process, in MB."""
+    return _memory_mb(pid, "VmRSS:")
+
+
+def peak_mb(pid: int | str) -> float:
+    """Return the most memory that a process had since its program began, in MB.
+
+    Not the `ru_maxrss` of getrusage(2): that counts who started it as well.
+    """
+    return _memory_mb(pid, "VmHWM:")
+
+
+def _memory_mb(pid: int | str, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
     raise BenchError(f"process {pid} has ended")
 

@@ -43,6 +43,11 @@ def _chosen(code: str) -> Callable[[Seen], bool]:
     return lambda seen: code in seen.get("reasons", [])
 
 
+def _readable(since: int | None = None) -> Callable[[Seen], bool]:
+    """Whether the reasons take a finger by now, and are others than those that did at `since`."""
+    return lambda seen: seen.get("ready") not in (None, since)
+
+
 def steps(row: Row) -> tuple[str, ...]:
     """Return the pictures that are taken of the citizen of a row, in order."""
     if row.level is None:
@@ -68,6 +73,8 @@ async def rate(kiosk: KioskPart, row: Row, pressed: Pressed, snap: Snap) -> None
 
 
 async def _say_why(kiosk: KioskPart, row: Row) -> None:
+    if row.reasons or row.comment:
+        await _see(kiosk, _readable())
     if row.comment:
         await _press_once_there(kiosk, "comment")
         await asyncio.sleep(0.05)
@@ -75,7 +82,9 @@ async def _say_why(kiosk: KioskPart, row: Row) -> None:
         await _see(kiosk, lambda seen: seen.get("comment") == row.comment)
     for code in row.reasons:
         if not await kiosk.order("tap", key=f"reason-{code}"):
+            folded = kiosk.seen.get("ready")
             await kiosk.order("tap", key="more")
+            await _see(kiosk, _readable(since=folded))
             await _press_once_there(kiosk, f"reason-{code}")
         await _see(kiosk, _chosen(code))
 

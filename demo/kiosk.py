@@ -48,6 +48,7 @@ class Finger:
             "invitation": session.invitation.id if session.invitation else None,
             "reasons": list(draft.reasons) if draft else [],
             "comment": draft.comment if draft else "",
+            "ready": driver.ready if (driver := self._stage.driver) else None,
             "connected": view.connected,
             "settings": settings is not None,
             "window": settings.window.name if settings and settings.window else None,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
-from device.events import Event, Pause, Tap, Tick, Touch
+from device import arming
+from device.events import Event, Pause, Stay, Tap, Tick, Touch
 from device.keeper import Keeper
 from device.keypad import presses
 from device.keypad.reader import Press
@@ -45,7 +46,7 @@ class Driver:
         self._settings: Settings | None = None
         self._portrait: Portrait | None = None
         self._reported = ""
-        self._drawn: tuple[str, int] | None = None
+        self._drawn: tuple[bool, str, int] | None = None
         self._seen_ms = 0
         self._logged: set[str] = set()
         self.session = Session()
@@ -55,10 +56,13 @@ class Driver:
         try:
             if isinstance(event, Tap):
                 self._seen_before(event)
+            arming.check(self.session, event, self.seen)
             self.session, effects = step(self.session, event)
         except Refused as error:
             self._refuse(error.cause)
             return
+        if isinstance(event, Stay) and self.seen is not None:
+            self._seen_ms = event.now  # other reasons may stand under the finger from here on
         for effect in effects:
             self._keeper.carry_out(effect)
         self._keeper.screen(self.session.screen)
@@ -68,21 +72,29 @@ class Driver:
     def _seen_before(self, tap: Tap) -> None:
         """Refuse a tap on what no frame has shown for `ARM_MS`: it meant another picture."""
         session, seen = self.session, self.seen
-        if session.screen is not Screen.INVITED or tap.invitation != self._showing[0]:
+        if session.screen is not Screen.INVITED or tap.invitation != self._showing[1]:
             return
         if seen is None or tap.now - seen < ARM_MS:
             raise Refused("early_tap")
 
     @property
     def seen(self) -> int | None:
-        """Since when frames show the question as it stands now, None while none does."""
+        """Since when frames show the question, or the thanks, of now; None while none does."""
         return self._seen_ms if self._drawn == self._showing else None
 
     @property
-    def _showing(self) -> tuple[str, int]:
-        """What tells one showing of a question from another: after an undo it is asked anew."""
-        invitation = self.session.invitation
-        return (invitation.id if invitation else "", self.session.shown_ms)
+    def ready(self) -> int | None:
+        """Since when the screen after the tap takes a press, None while it takes none."""
+        since = arming.read(self.session, self.seen)
+        return since if since is not None and self._now() >= since else None
+
+    @property
+    def _showing(self) -> tuple[bool, str, int]:
+        """What tells one showing from another: after an undo all is asked, and seen, anew."""
+        session = self.session
+        thanks = session.screen is Screen.THANKS
+        invitation = session.invitation
+        return (thanks, invitation.id if invitation else "", session.shown_ms)
 
     def press(self, press: Press) -> None:
         """Take the press of a pad as a tap on what is on the screen now, or count why not."""
@@ -139,12 +151,12 @@ class Driver:
     def frame_drawn(self) -> None:
         """A frame reached the screen: report the invitation that it is the first to show."""
         session = self.session
-        if session.screen is not Screen.INVITED or session.invitation is None:
+        if session.screen not in (Screen.INVITED, Screen.THANKS) or session.invitation is None:
             return
         if self._drawn == self._showing:
             return
         self._drawn, self._seen_ms = self._showing, self._now()
-        if session.invitation.id != self._reported:
+        if session.screen is Screen.INVITED and session.invitation.id != self._reported:
             self._reported = session.invitation.id
             self._keeper.shown(session.invitation.id, self._seen_ms)
 
@@ -168,4 +180,5 @@ class Driver:
             hub_ms=at,
             device=self._device,
             portrait=self.clerk,
+            ready=self.session.screen is not Screen.THANKS or self.ready is not None,
         )

@@ -46,7 +46,13 @@ class Touch(Event, frozen=True):
     count: int = 1
 
 
-class Choose(Event, frozen=True):
+class Pressed(Event, frozen=True, kw_only=True):
+    """A press on the screen after the tap; `down` is when its finger came down, None: at `now`."""
+
+    down: int | None = None
+
+
+class Choose(Pressed, frozen=True):
     """The citizen pressed a reason: it is taken, or put back if it was taken."""
 
     code: str
@@ -58,11 +64,11 @@ class Write(Event, frozen=True):
     text: str
 
 
-class Submit(Event, frozen=True):
+class Submit(Pressed, frozen=True):
     """The citizen is done; a bad level has a reason or words by now."""
 
 
-class Skip(Event, frozen=True):
+class Skip(Pressed, frozen=True):
     """The citizen gives no reason for a bad level: it is kept, marked incomplete.
 
     What was chosen or written before is taken back.
@@ -85,7 +91,7 @@ class Enlarge(Event, frozen=True):
     elder: bool
 
 
-class Undo(Event, frozen=True):
+class Undo(Pressed, frozen=True):
     """A slip of the finger: 选错了，重选. Only within `UNDO_MS` of the tap."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from device import ending
 from device.config import EnrolmentConfig, KioskConfig, ScreenConfig
 from device.crash import Crashed
 from device.splash import Splash, Words
@@ -178,7 +179,7 @@ def await_enrolment(
         told = "" if cause == NEVER else cause
         enrolling = Enrolling(config, state, port, wait_ms=None, cause=told)
         enrol(config, base, enrolling, headless=headless)
-    return enrolling.enrolled
+    return enrolling.enrolled and not ending.told()
 
 
 def enrol(
@@ -204,6 +205,7 @@ def enrol(
 def _prepare(screen: ScreenConfig, *, headless: bool) -> None:
     from device.ui import environment  # noqa: PLC0415 - a window opens with Kivy's import
 
+    ending.listen()
     environment.prepare(
         screen.width, screen.height, headless=headless, fullscreen=screen.fullscreen
     )

@@ -12,6 +12,9 @@ The rules it keeps (the product's promises 1, 2 and 4):
 * nobody is asked again for the service that they have just rated;
 * a new invitation takes no tap before `ARM_MS`, so that a late tap on the previous
   citizen's screen cannot land on it.
+
+That the screen after the tap takes no press before it can be read is the rule of `arming`: it
+depends on frames, of which this table knows nothing.
 """
 
 from collections.abc import Callable

@@ -8,6 +8,13 @@ from device.events import Draft, Effect, Offer
 from protocol.messages import Invitation, Signals
 
 ARM_MS = 400
+READ_MS = 700
+"""How long the screen after the tap stands, in ms, before a finger on it means anything.
+
+One figure for every level and in 长者模式 too: nobody has read a reason in that time, and the
+second half of a double tap has come down by then, a slow one of 600 ms between its fingers
+included. A second and more would make a button look dead to who knows the way.
+"""
 UNDO_MS = 8_000
 
 

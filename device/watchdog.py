@@ -19,8 +19,12 @@ from protocol.messages import Part
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 5
-"""So often each part is asked within the time that it may be silent."""
+ROUNDS = 2.5
+"""So often each part is asked within the time that it may be silent: each time costs a frame.
+
+Not a whole number: the time is over between two rounds, and parts that hang together are named
+together.
+"""
 
 
 class WatchdogConfig(Part, frozen=True, kw_only=True):

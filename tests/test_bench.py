@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import drain, kiosk, stand
+from bench.backlog import Order
 from bench.pairs import Alone, Pair, context, percentile, ratios, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,3 +55,50 @@ def test_ingest_can_be_measured():
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\| hub ingest: 40 signed .*\*\*\d+\.\d\d\*\*", done.stdout, re.MULTILINE)
     assert "cores" in done.stdout
+
+
+def test_an_outage_can_be_drained():
+    """The real hub empties its queue into the stand-in city, and every record is there, once."""
+    command = [sys.executable, "-m", "bench", "--quick", "--only", "drain", "--ratings", "60"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^\| .* 120 records\) drained.*\*\*\d+\.\d\d\*\*", done.stdout, re.MULTILINE)
+    assert "published → receipt, p99" in done.stdout
+
+
+def test_a_drain_that_lost_or_doubled_a_record_is_no_figure(tmp_path):
+    """What the city has is compared with what waited, byte for byte."""
+    orders = [Order(b'{"a":"1"}', b'{"a":"2"}')]
+    city = tmp_path / "city.jsonl"
+    city.write_bytes(b'{"a": "1"}\n{"a": "2"}\n')
+    drain.whole(city, orders)
+    for spoilt in (b'{"a": "1"}\n', b'{"a": "1"}\n{"a": "2"}\n{"a": "1"}\n', b'{"a": "3"}\n' * 2):
+        city.write_bytes(spoilt)
+        with pytest.raises(stand.BenchError):
+            drain.whole(city, orders)
+
+
+def test_the_first_picture_is_told_apart_from_the_first_frame(tmp_path):
+    """请稍候 comes before disk, keys and widgets; the kiosk's own screen comes later."""
+    file, _ = kiosk.configure(tmp_path, stand.free_port())
+    child = stand.Child(tmp_path / "log", "bench.probe", str(file))
+    try:
+        splash = child.hear("splash")["splash"]
+        frame = child.hear("frame")["frame"]
+    finally:
+        child.stop()
+    assert child.started_ns < splash < frame
+
+
+def test_a_ledger_can_be_verified_with_little_memory():
+    """The process that verifies is looked at by itself; a longer ledger comes after the short."""
+    command = [sys.executable, "-m", "bench", "--quick", "--only", "ledger", "--ratings", "30"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    memory = re.search(r"600 entries verified, most memory[^|]*\| (\d+) MB", done.stdout)
+    assert memory, done.stdout
+    assert int(memory[1]) < 150

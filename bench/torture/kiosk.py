@@ -118,6 +118,8 @@ class Citizen:
                 self._do(name, "tap", Tap(view.now_ms, name, level), serial=serial, level=level)
         elif screen is not Screen.THANKS or view.session.submitted:
             return
+        elif self.hand is None or self.hand.ready is None:
+            return  # no eye has read it yet: the kiosk would take no press
         elif slipped:
             self._take_back(name, view.now_ms)
         else:

@@ -4,8 +4,6 @@ Whoever sees it from the side cannot tell a good level from a bad one: colours, 
 and time are the same, and only the small words differ.
 """
 
-from collections.abc import Callable
-
 from device.events import Draft
 from device.session import UNDO_MS
 from device.ui import faces, frame, own_words, reasons, theme
@@ -40,7 +38,7 @@ def draw(sheet: Sheet, view: View, hands: Hands) -> None:
     if page is not None:
         sheet.part("page", (link, page), lambda: own_words.page(sheet, link, page, hands))
     if field is not None:
-        own_words.field(sheet, hands, draft, field)
+        own_words.field(sheet, hands, draft, field, ready=view.ready)
     _actions(sheet, view, hands, draft, plan.foot)
 
 
@@ -84,13 +82,13 @@ def _actions(sheet: Sheet, view: View, hands: Hands, draft: Draft, foot: Box) ->
     wide = max(320.0, sheet.target)
     middle = Box((sheet.wide - wide) / 2, foot.y, wide, reach)
     y = foot.y + (reach - high) / 2
-    go: Callable[[], None] = hands.submit if said else hands.skip
+    go = hands.submit if said else hands.skip
     sizes = theme.down(sheet.scaled(theme.WORD))
 
     def leave() -> None:
         words = sheet.say("send" if said else "leave")
         box = Box(middle.x, y, wide, high)
-        worded(sheet, "done", box, words, PRIMARY, action=go, sizes=sizes, bold=True, reach=middle)
+        worded(sheet, "done", box, words, PRIMARY, begin=go, sizes=sizes, bold=True, reach=middle)
 
     sheet.part("done", (said, view.session.submitted), leave)
     side = max(sheet.target, min(250.0, (sheet.wide - wide) / 2 - MARGIN - GAP))
@@ -108,7 +106,7 @@ def _actions(sheet: Sheet, view: View, hands: Hands, draft: Draft, foot: Box) ->
                 box,
                 sheet.say("undo"),
                 OUTLINE,
-                action=hands.undo,
+                begin=hands.undo,
                 sizes=text,
                 reach=area,
             )

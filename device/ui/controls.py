@@ -14,6 +14,7 @@ from device.ui.theme import Role
 from protocol.messages import readable
 
 COMMENT_LIMIT = 150
+FIELD_AIR = 4
 
 
 class Look(NamedTuple):
@@ -48,7 +49,8 @@ class Plate(Widget):
         box: Box,
         look: Look,
         *,
-        action: Callable[[], None] | None,
+        action: Callable[[], None] | None = None,
+        begin: Callable[[], Callable[[], None]] | None = None,
         sunk: bool = False,
         reach: Box | None = None,
     ) -> None:
@@ -59,7 +61,7 @@ class Plate(Widget):
         self.reach = sheet.pixels(reach or box)
         self.alive = True
         self.action = action
-        self.begin: Callable[[], Callable[[], None]] | None = None
+        self.begin = begin
         self._depth = sheet.length(theme.SINK)
         with self.canvas.before:
             if look.shade:
@@ -82,9 +84,11 @@ class Plate(Widget):
         return bool(left <= x < left + wide and bottom <= y < bottom + high)
 
     def on_touch_down(self, touch: Any) -> bool:
-        """Sink under a finger."""
+        """Sink under a finger, or the left button of a mouse: no other one means anything."""
         inert = self.action is None and self.begin is None
-        if inert or not self.collide_point(*touch.pos):
+        if inert or getattr(touch, "button", "left") != "left":
+            return False
+        if not self.collide_point(*touch.pos):
             return False
         touch.grab(self)
         touch.ud[self] = self.begin() if self.begin is not None else self.action
@@ -111,13 +115,14 @@ def worded(
     words: str,
     look: Look,
     *,
-    action: Callable[[], None] | None,
+    action: Callable[[], None] | None = None,
+    begin: Callable[[], Callable[[], None]] | None = None,
     sizes: tuple[int, ...] = theme.down(theme.TEXT),
     bold: bool = False,
     reach: Box | None = None,
 ) -> None:
     """Put a button with words on the sheet."""
-    button = sheet.place(Plate(sheet, key, box, look, action=action, reach=reach))
+    button = sheet.place(Plate(sheet, key, box, look, action=action, begin=begin, reach=reach))
     within(sheet, button, box.inset(16, 4), words, look, sizes=sizes, bold=bold)
 
 
@@ -150,7 +155,7 @@ class Field(TextInput):
     """The citizen's own words: at most 150 signs, kept exactly as they are typed.
 
     Nothing can be copied out of it or pasted into it: the clipboard would carry one
-    citizen's words to the next.
+    citizen's words to the next. While `ready` is False no finger opens it.
     """
 
     def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
@@ -165,7 +170,7 @@ class Field(TextInput):
             cursor_blink=False,
             font_name=sheet.faces[0],
             font_size=sheet.font_px(sheet.scaled(theme.TEXT)),
-            padding=[sheet.length(4)] * 4,
+            padding=[sheet.length(FIELD_AIR)] * 4,
             background_color=(0, 0, 0, 0),
             foreground_color=colours[Role.INK],
             hint_text_color=colours[Role.QUIET],
@@ -178,6 +183,7 @@ class Field(TextInput):
         self.text = text
         self.key = "comment"
         self.alive = True
+        self.ready = True
         self._changed = changed
         self.bind(text=self._tell)
 
@@ -219,7 +225,7 @@ class Field(TextInput):
 
     def on_touch_down(self, touch: Any) -> bool:
         """Take a finger; a middle button would paste what another program has selected."""
-        if getattr(touch, "button", "left") != "left":
+        if not self.ready or getattr(touch, "button", "left") != "left":
             return False
         return bool(super().on_touch_down(touch))
 

@@ -67,22 +67,29 @@ class Hands:
         """Change the size."""
         self._emit(Enlarge(self._now(), elder))
 
-    def choose(self, code: str) -> None:
-        """Press a reason."""
-        self._emit(Choose(self._now(), code))
+    def choose(self, code: str) -> Callable[[], None]:
+        """Put a finger down on a reason; return, as all of these do, what lifting it there does.
+
+        When it came down is told too: it was meant for what was seen then.
+        """
+        return self._pressed(lambda now, down: Choose(now, code, down=down))
 
     def write(self, text: str) -> None:
         """Change the citizen's own words."""
         self._emit(Write(self._now(), text))
 
-    def submit(self) -> None:
+    def submit(self) -> Callable[[], None]:
         """Be done."""
-        self._emit(Submit(self._now()))
+        return self._pressed(lambda now, down: Submit(now, down=down))
 
-    def skip(self) -> None:
+    def skip(self) -> Callable[[], None]:
         """Be done without a reason."""
-        self._emit(Skip(self._now()))
+        return self._pressed(lambda now, down: Skip(now, down=down))
 
-    def undo(self) -> None:
+    def undo(self) -> Callable[[], None]:
         """选错了，重选."""
-        self._emit(Undo(self._now()))
+        return self._pressed(lambda now, down: Undo(now, down=down))
+
+    def _pressed(self, made: Callable[[int, int], Event]) -> Callable[[], None]:
+        down = self._now()
+        return lambda: self._emit(made(self._now(), down))

@@ -2,7 +2,7 @@
 
 from device.events import Draft
 from device.ui import qr, theme
-from device.ui.controls import COMMENT_LIMIT, Field, Look, Plate, on_button
+from device.ui.controls import COMMENT_LIMIT, FIELD_AIR, Field, Look, Plate, on_button
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
 from device.ui.theme import Role
@@ -55,20 +55,24 @@ def page(sheet: Sheet, link: str, box: Box, hands: Hands) -> None:
         y += fit.height
 
 
-def field(sheet: Sheet, hands: Hands, draft: Draft, box: Box) -> None:
-    """Lay the field. It is made once for a citizen; the count below follows it."""
-    if hands.field is None:
-        hint = sheet.say("own_words", COMMENT_LIMIT)
-        hands.field = Field(sheet, hint, draft.comment, hands.write)
-    own: Field = hands.field
+def field(sheet: Sheet, hands: Hands, draft: Draft, box: Box, *, ready: bool) -> None:
+    """Lay the field. It is made once for a citizen; the count below follows it.
+
+    Until the screen is `ready` a finger does not open it.
+    """
     beside = box.h < 2 * 80
+    inner = box.inset(18, 8)
+    place = inner._replace(w=inner.w - 90) if beside else _above(inner)
+    if hands.field is None:
+        hands.field = Field(sheet, _hint(sheet, place), draft.comment, hands.write)
+    own: Field = hands.field
+    own.ready = ready
 
     def lay() -> None:
         sheet.panel(box, Role.STONE)
         sheet.panel(box.inset(2, 2), Role.CARD, radius=theme.RADIUS - 2)
         sheet.place(own)
-        inner = box.inset(18, 8)
-        own.lay(sheet.pixels(inner._replace(w=inner.w - 90) if beside else _above(inner)))
+        own.lay(sheet.pixels(place))
         own.alive = True
 
     def count() -> None:
@@ -83,6 +87,14 @@ def field(sheet: Sheet, hands: Hands, draft: Draft, box: Box) -> None:
 
     sheet.part("field", box, lay)
     sheet.part("count", (len(draft.comment), box), count)
+
+
+def _hint(sheet: Sheet, place: Box) -> str:
+    """Return the invitation to write that a field of this size shows whole: the count says more."""
+    whole = sheet.say("own_words", COMMENT_LIMIT)
+    size = sheet.scaled(theme.TEXT)
+    fits = sheet.fit(whole, (size,), place.w - 2 * FIELD_AIR, place.h - 2 * FIELD_AIR)
+    return whole if fits else sheet.say("own_words_short")
 
 
 def _above(inner: Box) -> Box:

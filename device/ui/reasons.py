@@ -59,8 +59,8 @@ def draw(
         fits = _fits(sheet, words, cells[0])
         for reason, box, fit in zip(reasons.shown, cells, fits, strict=False):
             look = CHOSEN if reason.code in chosen else PLAIN
-            action = partial(hands.choose, reason.code)
-            plate = Plate(sheet, f"reason-{reason.code}", box, look, action=action)
+            begin = partial(hands.choose, reason.code)
+            plate = Plate(sheet, f"reason-{reason.code}", box, look, begin=begin)
             _write(sheet, sheet.place(plate), box, look, fit)
     if reasons.folds:
         key = "less" if reasons.unfolded else "more"

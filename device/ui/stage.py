@@ -11,11 +11,17 @@ from device.clocks import monotonic_ms
 from device.driver import Driver
 from device.events import Event
 from device.panel import Panel
+from device.session import Screen
 from device.ui import fonts
 from device.ui.app import KioskApp
 from device.ui.board import Board
 from device.ui.screen import KioskScreen
 from device.view import View
+
+AT_REST = frozenset({Screen.IDLE, Screen.PAUSED, Screen.OUT_OF_SERVICE})
+"""Where nothing is due by the session's clock: what ends them comes from another thread."""
+REST_MS = 500
+"""So often time passes there, for the clock on the wall and the sign of the line."""
 
 
 class Stage:
@@ -30,6 +36,7 @@ class Stage:
         self._panel = panel or Panel()
         self._faces = fonts.simplified_chinese(state / "fonts")
         self._driver: Driver | None = None
+        self._ticked_ms = 0
         self.screen: KioskScreen | None = None
         self.watch: Callable[[View], None] = lambda _: None
         self._drain = Clock.create_trigger(lambda _: kiosk.drain())
@@ -69,8 +76,13 @@ class Stage:
             self._driver.handle(event)
 
     def _tick(self) -> None:
-        if self._driver is not None:
-            self._driver.tick()
+        driver, now = self._driver, monotonic_ms()
+        if driver is None:
+            return
+        if driver.session.screen in AT_REST and now - self._ticked_ms < REST_MS:
+            return
+        self._ticked_ms = now
+        driver.tick()
 
     def _drawn(self, *_: object) -> None:
         if self._driver is not None:

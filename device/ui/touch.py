@@ -7,16 +7,19 @@ the event loop's queue, the window and the widgets; it counts as often as a pers
 from typing import Any
 
 
-def press(window: Any, x: float, y: float) -> None:
-    """Put a finger down at `x`, `y` (pixels from the lower left). On Kivy's thread."""
-    window.dispatch("on_mouse_down", *_system(window, x, y), "left", [])
+def press(window: Any, x: float, y: float, button: str = "left") -> None:
+    """Put a finger down at `x`, `y` (pixels from the lower left). On Kivy's thread.
+
+    A finger comes as the left `button` of a mouse; a mouse also has others.
+    """
+    window.dispatch("on_mouse_down", *_system(window, x, y), button, [])
 
 
-def lift(window: Any, x: float, y: float) -> None:
+def lift(window: Any, x: float, y: float, button: str = "left") -> None:
     """Take the finger off at `x`, `y`. On Kivy's thread."""
     left, top = _system(window, x, y)
     window.dispatch("on_mouse_move", left, top, [])
-    window.dispatch("on_mouse_up", left, top, "left", [])
+    window.dispatch("on_mouse_up", left, top, button, [])
 
 
 def tap(window: Any, x: float, y: float) -> None:

@@ -44,7 +44,8 @@ WORDS: dict[str, Said] = {
     "own_words": Said(
         "也可以用自己的话写在这里（最多 {} 字）", "Or in your own words (up to {} characters)"
     ),
-    "own_page": Said("手机扫一扫，写几句话、查收据", "Scan to add words or see the receipt"),
+    "own_words_short": Said("也可以自己写", "Your own words"),
+    "own_page": Said("手机扫一扫，写几句话、查回执", "Scan to add words or see the receipt"),
     "own_page_below": Said(
         "对窗口人员保密，也可以回家再写", "Staff cannot see it; later is fine too"
     ),

@@ -84,6 +84,10 @@ class Crowd:
                     self.place = None
                 super().connection_lost(exc)
 
+            def on_response_complete(self) -> None:
+                super().on_response_complete()
+                self.idle_since = time.monotonic()
+
             def _look_again(self) -> None:
                 now = time.monotonic()
                 cycle = self.cycle

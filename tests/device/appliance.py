@@ -87,7 +87,7 @@ class World:
         """Whether feeding ends within `within` seconds: none for twice the usual time."""
         end = time.monotonic() + within
         while time.monotonic() < end:
-            if not self.fed(3):
+            if not self.fed(4):
                 return True
         return False
 

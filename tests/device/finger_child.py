@@ -12,6 +12,7 @@ from pathlib import Path
 
 from device.driver import Driver
 from device.session import ARM_MS, Screen
+from device.state import READ_MS
 from device.ui.environment import prepare
 from protocol import signing
 from tests.device.keeper_world import World, live
@@ -47,7 +48,7 @@ class Kiosk(World):
 
     def begin(self):
         self.driver = Driver(
-            self.keeper, now=lambda: self.clock, draw=self.view.draw, text_input=False
+            self.keeper, now=lambda: self.clock, draw=self.view.draw, text_input=True
         )
         Window.bind(on_flip=lambda *_: self.driver.frame_drawn())
         self.start()
@@ -85,15 +86,31 @@ class Kiosk(World):
         for _ in range(3):
             yield
 
-    def down(self, key="level-5"):
-        touch.press(Window, *self.view.find(key).center)
+    def down(self, key="level-5", button="left"):
+        touch.press(Window, *self.view.find(key).center, button)
         yield
         yield
 
-    def up(self, key="level-5"):
-        touch.lift(Window, *self.view.find(key).center)
+    def up(self, key="level-5", button="left"):
+        touch.lift(Window, *self.view.find(key).center, button)
         yield
         yield
+
+    def tap(self, key, button="left"):
+        yield from self.down(key, button)
+        yield from self.up(key, button)
+
+    def thanked(self):
+        """Have the thanks on the screen, and the picture stand."""
+        end = time.monotonic() + 20
+        while self.session.screen is not Screen.THANKS or self.driver.seen is None:
+            assert time.monotonic() < end
+            yield
+
+    def under(self, place):
+        """The name of what a finger at this place would press now, None: nothing."""
+        keys = self.view._sheet.keys
+        return next((key for key, each in keys.items() if each.collide_point(*place)), None)
 
 
 def story(kiosk):
@@ -115,19 +132,57 @@ def story(kiosk):
     say(storm=kiosk.session.touches, busy=time.process_time() - busy)
     kiosk.clock = shown + 1_000
     yield from kiosk.down()
+    level = kiosk.view.find("level-5").reach
     kiosk.clock = shown + 1_700
     yield from kiosk.up()
     draft = kiosk.session.draft
     say(level=draft.level, elapsed=draft.elapsed_ms, touches=draft.signals.touches)
-    end = time.monotonic() + 20
-    while kiosk.session.screen is not Screen.THANKS and time.monotonic() < end:
+    yield from kiosk.thanked()
+    thanks = kiosk.clock
+    left, bottom, wide, high = level
+    found = [
+        (key, (x, y))
+        for x in range(int(left), int(left + wide), 20)
+        for y in range(int(bottom), int(bottom + high), 20)
+        if (key := kiosk.under((x, y)))
+    ]
+    reason, place = next(each for each in found if each[0].startswith("reason-"))
+    opened = []
+    for at in (0, 80, 400, READ_MS - 1):
+        kiosk.clock = thanks + at
+        touch.tap(Window, *place)
         yield
-    yield from kiosk.down("undo")
-    yield from kiosk.up("undo")
+        yield
+        yield from kiosk.tap("done")
+        yield from kiosk.tap("comment")
+        opened.append(kiosk.view.find("comment").focus)
+    yield from kiosk.down(reason)
+    kiosk.clock = thanks + READ_MS + 1_000
+    yield from kiosk.up(reason)
+    say(
+        twice=str(kiosk.session.screen),
+        chosen=kiosk.session.draft.reasons,
+        refused=kiosk.keeper.refused["early_touch"],
+        opened=opened,
+    )
+    for button in ("right", "middle", "scrollup"):
+        yield from kiosk.tap(reason, button)
+        yield from kiosk.tap("done", button)
+    say(buttons=str(kiosk.session.screen), chosen=kiosk.session.draft.reasons)
+    kiosk.clock = thanks + READ_MS
+    touch.tap(Window, *place)
+    yield
+    yield
+    read = [f"reason-{code}" for code in kiosk.session.draft.reasons] == [reason]
+    yield from kiosk.tap("comment")
+    say(read=read, opened=kiosk.view.find("comment").focus)
+    yield from kiosk.tap("undo")
     say(undone=str(kiosk.session.screen), seen=kiosk.driver.seen is not None)
     kiosk.clock += ARM_MS
-    yield from kiosk.down("level-2")
-    yield from kiosk.up("level-2")
+    for button in ("right", "middle", "scrollup"):
+        yield from kiosk.tap("level-1", button)
+    say(buttons=str(kiosk.session.screen))
+    yield from kiosk.tap("level-2")
     signals = kiosk.session.draft.signals
     say(level=kiosk.session.draft.level, undone=signals.undone, touches=signals.touches)
 

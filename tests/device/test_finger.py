@@ -51,6 +51,25 @@ def test_a_tap_is_of_the_moment_at_which_the_finger_came_down(told):
 
 
 def test_after_an_undo_the_first_answer_is_counted_as_undone(told):
-    """Its finger is no touch, and the question was seen anew before the second one."""
-    assert told[4] == {"undone": "invited", "seen": True}
-    assert told[5] == {"level": 2, "undone": 1, "touches": 202}
+    """Its finger is no touch (three buttons of a mouse were), and the question was seen anew."""
+    assert told[7] == {"undone": "invited", "seen": True}
+    assert told[9] == {"level": 2, "undone": 1, "touches": 205}
+
+
+def test_the_second_of_two_taps_chooses_nothing_and_ends_nothing(told):
+    """At the place of the level there is a reason now, and elsewhere 直接完成 and the field.
+
+    Pressed 0, 80, 400 and 699 ms after the thanks came, and at last held for a second more.
+    """
+    assert told[4] == {"twice": "thanks", "chosen": [], "refused": 9, "opened": [False] * 4}
+
+
+def test_once_it_can_be_read_the_same_finger_chooses_it(told):
+    """700 ms after the first frame; the field opens then too."""
+    assert told[6] == {"read": True, "opened": True}
+
+
+def test_the_other_buttons_of_a_mouse_rate_nothing_and_choose_nothing(told):
+    """Right, middle and wheel: on a level, on a reason, on 直接完成."""
+    assert told[5] == {"buttons": "thanks", "chosen": []}
+    assert told[8] == {"buttons": "invited"}

@@ -113,3 +113,10 @@ def test_a_kiosk_whose_disk_is_full_waits_and_then_starts(child):
     resource.prlimit(child.process.pid, resource.RLIMIT_FSIZE, (most, most))
     child.until(lambda: child.count("start=disk-works-again"))
     child.until(lambda: child.count("hub=unreachable"))  # keeper and link are at work
+
+
+def test_a_kiosk_that_waits_for_its_disk_ends_when_it_is_told_to(child):
+    """Without its window's loop nobody else would hear of it."""
+    child.until(lambda: child.count("start=waits-for-disk"))
+    child.process.terminate()
+    assert child.process.wait(10) == 0

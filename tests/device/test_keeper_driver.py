@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from session_world import invitation, name
 
 from device.driver import Driver
-from device.events import Offer, Skip, Tap, Undo
+from device.events import Choose, Offer, Skip, Stay, Submit, Tap, Undo
 from device.keeper import HEARTBEAT_MS
 from device.keypad.reader import Press
 from device.session import ARM_MS, Screen
-from device.state import ENDING_MS, Ending
+from device.state import ENDING_MS, READ_MS, Ending
 from protocol import signing
 from protocol.messages import Expired, Portrait, Rated, Settings, Signals, Withdrawn
 
@@ -62,9 +62,14 @@ class Kiosk(World):
     def rates(self, number, **more):
         self.ask(number, **more)
         self.tap(number)
-        self.turn()
+        self.reads()
         self.driver.handle(Skip(self.clock))
         self.turn()
+
+    def reads(self):
+        """A frame shows the thanks, and somebody has had time to read them."""
+        self.turn()
+        self.clock += READ_MS
 
     @property
     def screen(self):
@@ -91,7 +96,7 @@ def test_the_hub_hears_of_each_screen_also_of_the_rest_after_an_ending(kiosk):
     kiosk.ask(1)
     for way in (
         lambda: None,
-        lambda: kiosk.tap(1),
+        lambda: kiosk.tap(1) or kiosk.reads(),
         lambda: kiosk.driver.handle(Skip(kiosk.clock)),
         lambda: kiosk.passes(ENDING_MS[Ending.SKIPPED]),
     ):
@@ -139,7 +144,7 @@ def test_after_an_undo_the_question_has_to_be_seen_anew(kiosk):
     """The frame that showed it before the first tap does not count for the second one."""
     kiosk.ask(1)
     kiosk.tap(1, level=1)
-    kiosk.turn()
+    kiosk.reads()
     kiosk.draws = False
     kiosk.driver.handle(Undo(kiosk.clock))
     kiosk.clock += 2 * ARM_MS
@@ -151,6 +156,81 @@ def test_after_an_undo_the_question_has_to_be_seen_anew(kiosk):
     kiosk.clock += ARM_MS
     kiosk.tap(1)
     assert kiosk.screen is Screen.SAVING
+
+
+@pytest.mark.parametrize("level", [5, 4, 3, 2, 1])
+@pytest.mark.parametrize("press", ["choose", "submit", "skip", "undo"])
+def test_the_second_of_two_taps_does_nothing_on_the_thanks(kiosk, level, press):
+    """Nobody has read what has come under the finger: not before a frame, nor just after it."""
+    made = {
+        "choose": lambda **at: Choose(kiosk.clock, f"{level}10", **at),
+        "submit": lambda **at: Submit(kiosk.clock, **at),
+        "skip": lambda **at: Skip(kiosk.clock, **at),
+        "undo": lambda **at: Undo(kiosk.clock, **at),
+    }[press]
+    kiosk.ask(1)
+    kiosk.tap(1, level=level)
+    kiosk.draws = False
+    kiosk.turn()
+    thanked = kiosk.driver.session
+    assert thanked.screen is Screen.THANKS
+    kiosk.clock += 2 * READ_MS
+    kiosk.driver.handle(made())  # it is there, but no frame has shown it
+    kiosk.driver.frame_drawn()
+    shown = kiosk.clock
+    kiosk.clock = shown + READ_MS - 1
+    assert kiosk.driver.ready is None
+    kiosk.driver.handle(made())
+    kiosk.clock += 5_000
+    kiosk.driver.handle(made(down=shown + READ_MS - 1))  # and lifted long after
+    assert kiosk.driver.session == thanked
+    assert kiosk.refusals() == {"early_touch": 3}
+    good = press == "submit" and level <= 2
+    kiosk.driver.handle(made(down=shown + READ_MS))
+    assert kiosk.driver.ready == (shown + READ_MS if good or press == "choose" else None)
+    assert (kiosk.driver.session == thanked) is good  # a bad level is not submitted bare
+    assert kiosk.refusals() == {"early_touch": 3} | ({"no_reason_yet": 1} if good else {})
+
+
+def test_reasons_that_are_unfolded_are_to_be_read_first_too(kiosk):
+    """展开更多 puts another reason under the finger that pressed it."""
+    kiosk.ask(1)
+    kiosk.tap(1)
+    kiosk.reads()
+    assert kiosk.driver.ready is not None
+    kiosk.driver.handle(Stay(kiosk.clock))
+    kiosk.driver.handle(Choose(kiosk.clock + READ_MS - 1, "510"))
+    assert kiosk.driver.session.draft.reasons == ()
+    kiosk.driver.handle(Choose(kiosk.clock + READ_MS, "510"))
+    assert kiosk.driver.session.draft.reasons == ("510",)
+
+
+def test_the_thanks_of_the_tap_before_an_undo_do_not_count(kiosk):
+    """Tapped, taken back and tapped again: the thanks have to be seen anew."""
+    kiosk.ask(1)
+    kiosk.tap(1, level=1)
+    kiosk.reads()
+    kiosk.driver.handle(Undo(kiosk.clock))
+    kiosk.turn()
+    kiosk.clock += ARM_MS
+    kiosk.tap(1, level=2)
+    kiosk.draws = False
+    kiosk.turn()
+    kiosk.clock += 5_000
+    kiosk.driver.handle(Choose(kiosk.clock, "207"))
+    assert (kiosk.screen, kiosk.driver.session.draft.reasons) == (Screen.THANKS, ())
+    assert kiosk.refusals() == {"early_touch": 1}
+
+
+def test_the_field_is_told_when_it_may_open(kiosk):
+    """A finger that opens it too early would have the keyboard take what is meant for a reason."""
+    kiosk.ask(1)
+    asked = kiosk.driver.view().ready
+    kiosk.tap(1)
+    kiosk.turn()
+    early = kiosk.driver.view().ready
+    kiosk.reads()
+    assert (asked, early, kiosk.driver.view().ready) == (True, False, True)
 
 
 def test_a_tap_on_another_invitation_is_foreign_not_early(kiosk):
@@ -202,14 +282,14 @@ def test_the_hub_gets_the_signals_of_a_rating(kiosk):
     kiosk.driver.press(Press(5, kiosk.clock - 1, "pad"))  # too early
     kiosk.driver.press(Press(2, kiosk.clock, "pad"))
     kiosk.turn()
-    kiosk.clock += 700
+    kiosk.clock += READ_MS
     kiosk.slot(2)
     kiosk.turn()
     kiosk.driver.handle(Skip(kiosk.clock))
     kiosk.turn()
     (sent,) = kiosk.outcomes()
     assert isinstance(sent, Rated)
-    assert sent.signals == Signals(input="pad", touches=4, withdrawn_ms=700)
+    assert sent.signals == Signals(input="pad", touches=4, withdrawn_ms=READ_MS)
 
 
 def test_at_rest_touches_are_nobodys(kiosk):
@@ -320,7 +400,7 @@ def test_the_same_service_waits_behind_nobody_who_is_rating_it(kiosk):
     kiosk.ask(1)
     kiosk.driver.handle(Tap(kiosk.clock, name(1), 2))
     kiosk.driver.handle(Offer(kiosk.clock, invitation(2, case=1), 30_000))
-    kiosk.turn()
+    kiosk.reads()
     kiosk.driver.handle(Skip(kiosk.clock))
     kiosk.turn()
     kiosk.passes(3_000)

@@ -139,7 +139,7 @@ def test_the_way_to_the_own_page_is_on_the_screen_and_can_be_read(pictures):
             (code,) = zxingcpp.read_barcodes(grey(Path(fact["png"])))
             assert (str(code.format), code.text) == ("QR Code", link), fact["name"]
             said = "".join(fact["texts"]).replace(" ", "")
-            assert ("Scantoaddwords" if "_en" in way else "写几句话、查收据") in said
+            assert ("Scantoaddwords" if "_en" in way else "写几句话、查回执") in said
             assert ("comment" in fact["keys"]) == ("words" in name)
     if "thanks_link_evening" in pictures:  # on the dimmed card as well
         (code,) = zxingcpp.read_barcodes(grey(Path(pictures["thanks_link_evening"]["png"])))

@@ -69,6 +69,7 @@ def of(app, name, path):
         "texts": lines(screen),
         "straddling": straddling(screen),
         "cut_lines": cut_lines(screen.find("comment")),
+        "cut_hint": cut_hint(screen.find("comment")),
         "keys": sorted(screen._sheet.keys),
         "key_sizes": {
             key: [round(button.width), round(button.height)]
@@ -138,6 +139,16 @@ def cut_lines(field):
     return [each.size[1] for each in drawn if each.size[1] != field.line_height]
 
 
+def cut_hint(field):
+    """What the field says while it is empty, if it has not room for all of it."""
+    if field is None or field.text:
+        return []
+    room = field.height - field.padding[1] - field.padding[3]
+    said = list(field._hint_text_lines)
+    assert "".join(said)
+    return said if len(said) * field._step > room + field.line_spacing + 1 else []
+
+
 def area(widget):
     """Left, bottom, right and top of what is seen of a widget."""
     (left, bottom), (wide, high) = (
@@ -177,7 +188,7 @@ def straddling(screen):
 
 def faults(fact):
     """What is wrong with a picture: never anything."""
-    kinds = ("spilt", "outside", "overlaps", "crossed", "straddling", "cut_lines")
+    kinds = ("spilt", "outside", "overlaps", "crossed", "straddling", "cut_lines", "cut_hint")
     return {kind: fact[kind] for kind in kinds if fact[kind]}
 
 

@@ -79,6 +79,25 @@ def test_silent_connections_give_way_to_whoever_asks_something():
     asyncio.run(story())
 
 
+def test_a_connection_that_keeps_asking_is_kept():
+    """Whichever moments are looked at: a window system asks often, and each time for a moment."""
+
+    async def story():
+        async with served(Crowd(patience_s=0.3)) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            began = time.monotonic()
+            while time.monotonic() - began < 1.5:
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n")
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+                length = int(head.lower().split(b"content-length:")[1].split()[0])
+                assert await reader.readexactly(length) == b"ok"
+                await asyncio.sleep(0.05)
+            assert await asyncio.wait_for(reader.read(), 5) == b""  # and closed once it is silent
+            writer.close()
+
+    asyncio.run(story())
+
+
 def test_one_address_takes_no_more_than_its_share():
     """A proxy on this machine may stand for many; another address may not."""
     crowd = Crowd(total=10, each=3)

@@ -218,6 +218,7 @@ class Evaluator:
         self.sees(invitation)
         self.driver.handle(Tap(monotonic_ms(), invitation, level))
         self.until(lambda: self.screen is Screen.THANKS, "it is on the disk")
+        self.until(lambda: self.driver.ready is not None, "the thanks have been seen")
         for code in reasons:
             self.driver.handle(Choose(monotonic_ms(), code))
         self.driver.handle(Submit(monotonic_ms()))
