@@ -137,13 +137,14 @@ def verify(
             [verdict] = db.conn.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise BackupError(f"备份的数据文件已损坏：{verdict}。请换一份备份")
-            result = report.verify(sources.live(db, by), tell)
-            report.around(db, tell)
+            vault = sources.vault_at(folder / CITIZENS_KEY)
+            result = report.verify(sources.live(db, by, vault), tell)
+            more = report.around(db, tell, vault)
     except sqlite3.DatabaseError as error:
         raise BackupError(f"备份的数据文件已损坏：{error}。请换一份备份") from error
     if grave:
         raise BackupError(f"备份的台账有 {grave} 处问题，没有恢复：请换一份备份")
-    return result
+    return msgspec.structs.replace(result, unchecked=(*result.unchecked, *more))
 
 
 def _as_it_is(path: Path) -> Database:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
+import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from hub import console, notary
@@ -96,8 +97,9 @@ def _live(
         console.fail(str(error), 2)
     with console.reading(base / config.state) as db:
         own = _own_verifier(base / config.state, config.hall)
+        vault = sources.vault_at(base / config.state / "citizens.key")
         result = _run(
-            sources.live(db, own),
+            sources.live(db, own, vault),
             teller,
             known=kept,
             trusted=trusted,
@@ -105,8 +107,8 @@ def _live(
             device_cas=authorities,
             trial=trial,
         )
-        report.around(db, teller.found)
-    return result
+        left = report.around(db, teller.found, vault)
+    return msgspec.structs.replace(result, unchecked=(*result.unchecked, *left))
 
 
 def _own_verifier(state: Path, hall: str) -> Verifier | None:

@@ -151,7 +151,7 @@ class Receipts:
                 return "already"
             if not self._may_add(db, kept):
                 return "closed"
-            additions.enter(db, kept, words, self._now(), incomplete=INCOMPLETE)
+            additions.enter(db, self._vault, kept, words, self._now(), incomplete=INCOMPLETE)
             return "added"
 
         answer = await asyncio.wrap_future(self._writer.submit(job))

@@ -156,9 +156,10 @@ def erase(
             erased = citizens.erase(db, serial, service_number)
             found = Result(citizens=int(bool(erased)))
             spoken = erasure.words_of_case(db, serial, service_number)
-            erased += erasure.erase_words(
+            entry, words = erasure.erase_words(
                 db, spoken, by=by, why=f"{why}：办件人信息 {found.citizens} 件", now=now
             )
+            erased += words
             refused = erasure.evidence_of_case(db, serial, service_number)
             erased += erasure.erase_evidence(db, refused)
             audit.note(
@@ -167,7 +168,7 @@ def erase(
                 by,
                 "erase_citizen",
                 f"{serial}/{service_number}",
-                detail={"reason": why, "times": len(spoken)},
+                detail={"reason": why, "times": len(spoken), "entry": entry},
             )
         small = path.stat().st_size < SMALL
         left = _wipe(db, path, erased, rebuild=small, unknown=unknown)
@@ -216,8 +217,8 @@ def _citizens(db: Database, vault: Vault, terms: Retention, now: int, erased: li
                 erased += citizens.erase(db, *key)
             if gone:
                 said = f"{_STANDS}：办件人信息 {len(gone)} 件"
-                ledger.erase(db, (), by=HUB.name, why=said, now=now)
-                _note(db, now, "citizens", len(gone))
+                entry = ledger.erase(db, (), by=HUB.name, why=said, now=now)
+                _note(db, now, "citizens", len(gone), entry)
         done += len(gone)
     return done
 
@@ -246,8 +247,9 @@ def _words(db: Database, terms: Retention, now: int, erased: list[bytes]) -> int
             part = entries[start : start + PER_STEP]
             with _step(db):
                 said = f"{_STANDS}：留言 {len(part)} 条"
-                erased += erasure.erase_words(db, part, by=HUB.name, why=said, now=now)
-                _note(db, now, name, len(part))
+                entry, words = erasure.erase_words(db, part, by=HUB.name, why=said, now=now)
+                erased += words
+                _note(db, now, name, len(part), entry)
         with db.atomic():
             erasure.set_mark(db, name, on)
         total += len(entries)
@@ -266,8 +268,9 @@ def _evidence(db: Database, terms: Retention, now: int, erased: list[bytes]) -> 
     return len(old)
 
 
-def _note(db: Database, now: int, what: str, times: int) -> None:
-    audit.note(db, now, HUB.name, "retention", what, detail={"times": times})
+def _note(db: Database, now: int, what: str, times: int, entry: int | None = None) -> None:
+    detail = {"times": times} if entry is None else {"times": times, "entry": entry}
+    audit.note(db, now, HUB.name, "retention", what, detail=detail)
 
 
 def _wipe(db: Database, path: Path, erased: list[bytes], *, rebuild: bool, unknown: bool) -> int:

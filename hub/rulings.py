@@ -151,7 +151,7 @@ class Rulings:
         """Rule that a rating is not adopted; it cannot be undone.
 
         Raises `UnknownRating`, `RatingErased`, `RatingAltered`, `AlreadyRuled`, `NotCounted`,
-        `OwnRating`, `UnknownDocument`.
+        `OwnRating`, `UnknownDocument`, `VaultError`.
         """
 
         def job(db: Database, _: set[str]) -> Ruling:
@@ -172,7 +172,7 @@ class Rulings:
                 raise OwnRating("这是群众对您本人的评价，请由办公室其他人员认定")
             named = tuple(dict.fromkeys(each.digest for each in _known(db, evidence)))
             ruled = Ruled(of=rating.position, by=by.name, reason=reason, evidence=named)
-            made = rulings.enter(db, rating, ruled, self._now())
+            made = rulings.enter(db, self._vault, rating, ruled, self._now())
             audit.note(
                 db,
                 self._now(),

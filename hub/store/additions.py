@@ -4,8 +4,9 @@ import msgspec
 from sqlite_utils import Database
 
 from hub.rules.afterwards import Added
-from hub.store import citizens, deliveries, ledger
+from hub.store import afterwards, citizens, deliveries, ledger
 from hub.store.invitations import Kept
+from hub.store.vault import Vault
 
 
 def entered(db: Database, position: int) -> int:
@@ -20,11 +21,12 @@ def too_late(db: Database, kept: Kept) -> bool:
     return row is not None and not row.held
 
 
-def enter(db: Database, kept: Kept, text: str, now: int, *, incomplete: str) -> int:
+def enter(db: Database, vault: Vault, kept: Kept, text: str, now: int, *, incomplete: str) -> int:
     """Enter words on an invitation, which has none yet; returns their position.
 
     They go to the city where the rating is on its way or there; else when it comes. A rating
-    that was set aside as `incomplete` (the reason) tries again: now it says why.
+    that was set aside as `incomplete` (the reason) tries again: now it says why. Raises
+    `VaultError`.
     """
     position = ledger.append(
         db,
@@ -33,7 +35,7 @@ def enter(db: Database, kept: Kept, text: str, now: int, *, incomplete: str) -> 
             recorded_at=now,
             device="",
             invitation=kept.id,
-            body=msgspec.json.encode(Added(text=text)),
+            body=msgspec.json.encode(afterwards.marked(vault, kept.id, Added(text=text))),
         ),
     )
     of = (kept.serial, kept.service_number)

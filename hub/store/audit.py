@@ -84,3 +84,17 @@ def entries(
         )
         for row in rows
     ]
+
+
+def gaps(db: Database) -> list[tuple[int, int]]:
+    """Return from which to which position entries are missing; the last ones leave no gap."""
+    if not db["audit"].exists():
+        return []
+    rows = db.conn.execute(
+        """
+        SELECT before + 1, position - 1 FROM (
+            SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM audit)
+        WHERE position > before + 1 ORDER BY position
+        """
+    )
+    return [(int(first), int(last)) for first, last in rows.fetchall()]

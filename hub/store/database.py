@@ -8,11 +8,20 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from hub.store.schema import GUARDS, migrations
+from hub.store.schema import guards, migrations
 
 
 class GuardsMissing(Exception):
     """Somebody took away what keeps ledger and audit trail from being altered."""
+
+
+class Swallowed(Exception):
+    """A row was put in, and the file has not taken it: somebody has altered what acts in it."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where}没有记下刚写入的内容：数据文件可能被改动过，请用 pingyi-hub verify 核查"
+        )
 
 
 class LedgerLost(Exception):
@@ -85,14 +94,15 @@ def probe(db: Database) -> None:
 
 
 def check_guards(db: Database) -> None:
-    """Raise `GuardsMissing` unless every guarding trigger stands as it was made."""
-    made = {" ".join(sql.split()) for sql in GUARDS.values()}
-    there = db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND sql IS NOT NULL")
-    missing = made - {" ".join(str(row[0]).split()) for row in there.fetchall()}
-    if missing:
-        names = "、".join(sorted(sql.split()[2] for sql in missing))
+    """Raise `GuardsMissing` unless triggers and views are those that the migrations made.
+
+    One more is as bad as one less: it could swallow an entry before it is in the ledger.
+    """
+    names = guards.doubts(db)
+    if names:
         raise GuardsMissing(
-            f"台账或操作记录的防改保护被移除或改动（{names}），数据可能已被篡改。"
+            "台账或操作记录的防改保护被移除或改动，或者有系统之外添加的触发器、视图"
+            f"（{'、'.join(names)}），数据可能已被篡改。"
             "请保留现场，不要继续使用这个数据文件，并联系维护人员核查"
         )
 

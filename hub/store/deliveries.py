@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from hub.rules.afterwards import Added, Ruled
 from hub.rules.case import Case
 from hub.store import afterwards, cases
+from hub.store.database import Swallowed
 from hub.store.vault import Vault
 from protocol.messages import Invitation
 
@@ -124,15 +125,17 @@ def queue(
 ) -> None:
     """Put what was just entered in the ledger at `position` on its way, each kind once.
 
-    `of`: its serial and service number.
+    `of`: its serial and service number. Raises `database.Swallowed`: then nothing is committed.
     """
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
         VALUES (?, ?, ?, ?, ?, ?)
         """,
         (*of, kind, position, now, now),
     )
+    if cursor.rowcount != 1:
+        raise Swallowed("待报送清单")
 
 
 def due(db: Database, now: int, limit: int) -> list[Delivery]:

@@ -17,6 +17,13 @@ from hub.rules.days import DAY_MS
 from hub.rules.documents import DocumentKind
 from hub.store.vault import HEADER, Vault, VaultError, header
 
+_USED = """
+    SELECT e.value FROM ledger AS l, json_each(CASE WHEN json_valid(CAST(l.body AS TEXT))
+        THEN CAST(l.body AS TEXT) ELSE '{}' END, '$.evidence') AS e
+    WHERE l.kind = 'ruled' AND e.value IS NOT NULL UNION SELECT digest FROM ruling_documents
+"""
+"""Documents on which rulings rest: by the ledger, whatever became of the table beside it."""
+
 
 class Document(Struct, frozen=True, kw_only=True):
     """What is known of a document without opening it; `size` in bytes."""
@@ -32,8 +39,7 @@ def keep(
     """Keep a document, and drop those that nobody used within a day. Raises `VaultError`."""
     digest = hashlib.sha256(data).hexdigest()
     db.conn.execute(
-        "DELETE FROM documents WHERE kept_at < ? AND digest <> ?"
-        " AND digest NOT IN (SELECT digest FROM ruling_documents)",
+        f"DELETE FROM documents WHERE kept_at < ? AND digest <> ? AND digest NOT IN ({_USED})",  # noqa: S608 - made of constants
         (now - DAY_MS, digest),
     )
     known = db.conn.execute(
@@ -50,7 +56,7 @@ def keep(
 def unused(db: Database) -> int:
     """Return on how many documents no ruling rests."""
     (count,) = db.conn.execute(
-        "SELECT count(*) FROM documents WHERE digest NOT IN (SELECT digest FROM ruling_documents)"
+        f"SELECT count(*) FROM documents WHERE digest NOT IN ({_USED})"  # noqa: S608
     ).fetchone()
     return int(count)
 
@@ -89,10 +95,47 @@ def opened(db: Database, vault: Vault, digest: str) -> tuple[Document, bytes] | 
 
 
 def missing(db: Database) -> list[tuple[int, str]]:
-    """Return rulings (ledger position) with a document (digest) that is not there any more.
+    """Return rulings (ledger position) with a document (digest) that is not there any more."""
+    return [(position, each) for position, each in _evidence(db) if known(db, each) is None]
 
-    By what the ledger says, not by the tables beside it; a file of an older hub, in which no
-    document could be kept, has none.
+
+def unbound(db: Database) -> list[tuple[int, str]]:
+    """Return rulings with a document, likewise, that the table beside the ledger has not noted."""
+    bound = "SELECT 1 FROM ruling_documents WHERE position = ? AND digest = ?"
+    return [
+        (position, each)
+        for position, each in _evidence(db)
+        if db.conn.execute(bound, (position, each)).fetchone() is None
+    ]
+
+
+def altered(db: Database, vault: Vault) -> list[tuple[int, str]]:
+    """Return rulings with a document, likewise, that is there and is not what it was.
+
+    Or cannot be opened by the vault's keys. One at a time: it may have 10 MB.
+    """
+    bad: dict[str, bool] = {}
+    found = []
+    for position, each in _evidence(db):
+        if each not in bad:
+            bad[each] = known(db, each) is not None and not _is_itself(db, vault, each)
+        if bad[each]:
+            found.append((position, each))
+    return found
+
+
+def _is_itself(db: Database, vault: Vault, digest: str) -> bool:
+    try:
+        data = vault.open(_sealed(db, digest), _place(digest))
+    except VaultError:
+        return False
+    return hashlib.sha256(data).hexdigest() == digest
+
+
+def _evidence(db: Database) -> list[tuple[int, str]]:
+    """Return what each ruling rests on by what the ledger says, not by the tables beside it.
+
+    A file of an older hub, in which no document could be kept, has none.
     """
     if not db["documents"].exists():
         return []
@@ -100,7 +143,7 @@ def missing(db: Database) -> list[tuple[int, str]]:
     for position, body in db.conn.execute("SELECT position, body FROM ledger WHERE kind = 'ruled'"):
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             evidence = msgspec.json.decode(body, type=Ruled).evidence
-            found += [(int(position), each) for each in evidence if known(db, each) is None]
+            found += [(int(position), each) for each in evidence]
     return found
 
 

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from hub.rules.retention import own_part, payload_of, words_of
 from hub.store import citizens, ledger
+from hub.store.audit import TEXT_LIMIT
 
 Hindrance = Literal["unknown", "erased", "open", "waiting", "set_aside", "unsent"]
 """Why a case's data stay: there is no such case; they are gone; an invitation is open; records
@@ -192,10 +193,43 @@ def _with_words(
 
 def erase_words(
     db: Database, entries: Sequence[tuple[int, bytes]], *, by: str, why: str, now: int
-) -> list[bytes]:
-    """Erase entries' bodies, saying so in the ledger; return by what they could be found."""
-    ledger.erase(db, [position for position, _ in entries], by=by, why=why, now=now)
-    return [own_part(body) for _, body in entries]
+) -> tuple[int, list[bytes]]:
+    """Erase entries' bodies, saying so in the ledger; the audit trail has to name that entry.
+
+    Returns its position, and by what the bodies could be found.
+    """
+    told = ledger.erase(db, [position for position, _ in entries], by=by, why=why, now=now)
+    return told, [own_part(body) for _, body in entries]
+
+
+def without_act(db: Database) -> list[int]:
+    """Return the erasures (positions of entries `erased`) of which the audit trail knows nothing.
+
+    An act names its entry. Acts of before that rule name none: each of them stands for one
+    entry of the same moment and name, for no more.
+    """
+    rows = db.conn.execute(
+        """
+        WITH acts AS (
+            SELECT at, actor, json_extract(detail, '$.entry') AS entry FROM audit
+            WHERE allowed AND (action = 'erase_citizen'
+                OR action = 'retention' AND target <> 'evidence')),
+        untold AS (
+            SELECT position, recorded_at, substr(CASE WHEN json_valid(CAST(body AS TEXT))
+                THEN json_extract(CAST(body AS TEXT), '$.by') END, 1, ?) AS actor
+            FROM ledger WHERE kind = 'erased'
+                AND position NOT IN (SELECT entry FROM acts WHERE entry IS NOT NULL))
+        SELECT position FROM (
+            SELECT position, recorded_at, actor,
+                row_number() OVER (PARTITION BY recorded_at, actor ORDER BY position) AS place
+            FROM untold) AS u
+        WHERE place > (SELECT count(*) FROM acts
+            WHERE entry IS NULL AND at = u.recorded_at AND acts.actor = u.actor)
+        ORDER BY position
+        """,
+        (TEXT_LIMIT,),
+    )
+    return [int(position) for (position,) in rows.fetchall()]
 
 
 def evidence_of_case(db: Database, serial: str, service_number: int) -> list[bytes]:

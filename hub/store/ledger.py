@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 from sqlite_utils import Database
 
+from hub.store.database import Swallowed
+
 Kind = Literal[
     "invited",
     "rated",
@@ -147,7 +149,10 @@ def latest(db: Database, among: int) -> int | None:
 
 
 def append(db: Database, entry: Entry) -> int:
-    """Add an entry and return its position."""
+    """Add an entry and return its position.
+
+    Raises `database.Swallowed` where the file has not taken it: then nothing is committed.
+    """
     cursor = db.conn.execute(
         """
         INSERT INTO ledger (kind, recorded_at, device, invitation, outcome, seq, body)
@@ -155,8 +160,8 @@ def append(db: Database, entry: Entry) -> int:
         """,
         msgspec.structs.astuple(entry),
     )
-    if cursor.lastrowid is None:
-        raise AssertionError("SQLite gave no position")
+    if cursor.rowcount != 1 or cursor.lastrowid is None:
+        raise Swallowed("台账")
     return cursor.lastrowid
 
 

@@ -5,9 +5,10 @@ from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.afterwards import Ruled
-from hub.store import deliveries, documents, ledger
+from hub.store import afterwards, deliveries, documents, ledger
 from hub.store.deliveries import State
 from hub.store.documents import Document
+from hub.store.vault import Vault
 from protocol.messages import Invitation
 
 _invitation = msgspec.json.Decoder(Invitation)
@@ -85,8 +86,8 @@ def of_service(db: Database, serial: str, service_number: int) -> str | None:
     return None if row is None else str(row[0])
 
 
-def enter(db: Database, of: Rating, ruled: Ruled, now: int) -> Ruling:
-    """Enter a ruling in the ledger and put it on its way to the city."""
+def enter(db: Database, vault: Vault, of: Rating, ruled: Ruled, now: int) -> Ruling:
+    """Enter a ruling in the ledger and put it on its way to the city; raises `VaultError`."""
     position = ledger.append(
         db,
         ledger.Entry(
@@ -94,7 +95,7 @@ def enter(db: Database, of: Rating, ruled: Ruled, now: int) -> Ruling:
             recorded_at=now,
             device="",
             invitation=of.asked.id,
-            body=msgspec.json.encode(ruled),
+            body=msgspec.json.encode(afterwards.marked(vault, of.asked.id, ruled)),
         ),
     )
     db.conn.executemany(

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
+from hub.rules.afterwards import Added, Ruled
 from hub.store import afterwards, deliveries, fed
 from hub.store.deliveries import Delivery, Parcel
 from hub.store.vault import Vault
@@ -77,9 +79,7 @@ class Contents:
         of = delivery.serial, delivery.service_number
         # A rating that was set aside when it was ruled on, and mended since, or that is asked
         # for once more; the words that were added to it say the level again, and go with it.
-        void = (delivery.kind == "rating" and afterwards.ruling_settled(db, *of)) or (
-            delivery.kind == "addition" and afterwards.is_ruled(db, *of)
-        )
+        void = afterwards.void(db, self._vault, *of, settled=delivery.kind == "rating")
         return ruling_record(record) if void and self._dialect.rulings != "none" else record
 
     def proof(self, db: Database, delivery: Delivery) -> Proof | None:
@@ -89,13 +89,17 @@ class Contents:
         return next((each for each in found if opens(each)), found[0] if found else None)
 
     def _own(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
-        parcel = deliveries.load(db, self._vault, delivery)
-        if parcel is None:
+        try:
+            parcel = deliveries.load(db, self._vault, delivery)
+            if parcel is not None:
+                return self._record(delivery, parcel)
             late = delivery.task != "first" or (
                 delivery.kind == "ruling" and afterwards.ruled(db, delivery.position) is not None
             )
-            return Left(ERASED) if late else Unsendable(NOT_FOUND)
-        return self._record(delivery, parcel)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            _log.critical("ledger=altered delivery=%d unreadable", delivery.id)
+            return Unsendable(ALTERED)
+        return Left(ERASED) if late else Unsendable(NOT_FOUND)
 
     def _fed(self, db: Database, delivery: Delivery) -> Record | Unsendable | Left:
         """Return what another hall has fed, proved once more; the case's fields as last fed."""
@@ -122,12 +126,8 @@ class Contents:
     def _record(self, delivery: Delivery, parcel: Parcel) -> Record | Unsendable | Left:
         if delivery.kind == "service":
             return service_record(parcel.case, data_source=self._data_source)
-        rated: Rated | None
-        try:
-            rated = self._verify(parcel.device, parcel.jws)
-        except ProtocolError:
-            rated = None
-        if rated is None or not _fits(parcel, rated):
+        rated = self._genuine(delivery, parcel)
+        if rated is None:
             _log.critical("ledger=altered delivery=%d device=%s", delivery.id, parcel.device)
             return Unsendable(ALTERED)
         # Words that came by phone are the reason that a bad rating was still to be given.
@@ -147,6 +147,20 @@ class Contents:
         if delivery.kind == "addition":
             return self._addition(rating, parcel, went_along=bool(words))
         return rating
+
+    def _genuine(self, delivery: Delivery, parcel: Parcel) -> Rated | None:
+        """Return the rating; None: not so signed, or this hub has not entered what goes along."""
+        try:
+            rated = self._verify(parcel.device, parcel.jws)
+        except ProtocolError:
+            return None
+        said: list[Added | Ruled] = []
+        if parcel.added is not None and (delivery.kind == "addition" or not rated.complete):
+            said.append(parcel.added)
+        if parcel.ruled is not None:
+            said.append(parcel.ruled)
+        entered = (afterwards.genuine(self._vault, rated.invitation, each) for each in said)
+        return rated if _fits(parcel, rated) and all(entered) else None
 
     def _addition(self, rating: Record, parcel: Parcel, *, went_along: bool) -> Record | Left:
         if went_along or parcel.added is None:

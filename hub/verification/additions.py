@@ -1,25 +1,38 @@
 """What citizens have added to their ratings: one for an invitation, which must be there.
 
-No device signs it: that it stands as it was entered is for the tree and its checkpoints.
+No device signs it: that the hub has entered it is known by its mark, where the hub's key is;
+that it stands as it was entered, by the tree and its checkpoints too.
 """
 
 from collections.abc import Iterator
 
 import msgspec
 
-from hub.rules.afterwards import Added
+from hub.rules.afterwards import Added, Ruled
+from hub.store import afterwards
 from hub.store.ledger import Recorded
 from hub.store.seen import Seen
+from hub.store.vault import Vault
 from hub.verification.findings import Finding
 
 _added = msgspec.json.Decoder(Added)
 
 
-class Additions:
-    """Takes the entries of kind `added`, in order, among `seen` invitations."""
+def by_hub(vault: Vault | None, entry: Recorded, said: Added | Ruled) -> Iterator[Finding]:
+    """Check that the hub itself has entered what no device signs; raises `VaultError`."""
+    if vault is not None and not afterwards.genuine(vault, entry.invitation, said):
+        yield Finding(what="mark", text="标记不对：不是本服务器登记的", position=entry.position)
 
-    def __init__(self, seen: Seen) -> None:
+
+class Additions:
+    """Takes the entries of kind `added`, in order, among `seen` invitations.
+
+    `vault` is the hub's own; without it no mark is looked at.
+    """
+
+    def __init__(self, seen: Seen, vault: Vault | None) -> None:
         self._seen = seen
+        self._vault = vault
 
     def take(self, entry: Recorded, body: str) -> Iterator[Finding]:
         """Check one with its words."""
@@ -30,6 +43,7 @@ class Additions:
         else:
             if not words.text.strip():
                 yield Finding(what="body", text="追评是空的", position=entry.position)
+            yield from by_hub(self._vault, entry, words)
         yield from self.place(entry)
 
     def place(self, entry: Recorded) -> Iterator[Finding]:

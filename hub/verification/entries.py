@@ -13,6 +13,7 @@ from hub.store.bindings import Change
 from hub.store.deliveries import Delivered
 from hub.store.ledger import OUTBOX, Erased, Recorded
 from hub.store.seen import Seen
+from hub.store.vault import Vault
 from hub.verification.additions import Additions
 from hub.verification.arrivals import Arrivals
 from hub.verification.feed import Feed
@@ -41,12 +42,16 @@ _closing = msgspec.json.Decoder(_Closing)
 
 
 class Entries:
-    """Takes the entries in order; `arrivals` judges the keys by which devices have signed."""
+    """Takes the entries in order; `arrivals` judges the keys by which devices have signed.
 
-    def __init__(self, arrivals: Arrivals, seen: Seen) -> None:
+    `vault`: see `Additions`.
+    """
+
+    def __init__(self, arrivals: Arrivals, seen: Seen, vault: Vault | None = None) -> None:
         self._arrivals = arrivals
         self._seen = seen
-        self._additions = Additions(seen)
+        self._additions = Additions(seen, vault)
+        self._marks = vault is not None
         self._last = 0
         self.counts: Counter[str] = Counter()
         self.unknown_devices: set[str] = set()
@@ -59,7 +64,7 @@ class Entries:
             "key": arrivals.take,
             "erased": self._told,
             "added": self._additions.take,
-            "ruled": Rulings(seen).take,
+            "ruled": Rulings(seen, vault).take,
             "fed": Feed(seen).take,
             **dict.fromkeys(("paired", "unpaired", "signed_on", "signed_off"), self._bound),
         }
@@ -106,6 +111,13 @@ class Entries:
                 text=f"账不平：邀请 {self.counts['invited']}，已结束 {ended}，"
                 f"进行中 {self._seen.open()}",
             )
+
+    def unchecked(self) -> Iterator[str]:
+        """Yield what could not be checked, for auditors."""
+        if self.erased:
+            yield f"{self.erased} 条的内容已按规定删除，只核对了指纹和次序"
+        if not self._marks and (self.counts["added"] or self.counts["ruled"]):
+            yield "追评和复核认定是否由服务器登记：没有可用的 citizens.key，请在服务器上核验"
 
     def _invited(self, entry: Recorded, body: str) -> Iterator[Finding]:
         try:

@@ -16,6 +16,7 @@ What = Literal[
     "added_twice",
     "ruling",
     "evidence",
+    "mark",
     "late",
     "delivery",
     "fed",
@@ -27,6 +28,7 @@ What = Literal[
     "tail",
     "known",
     "account",
+    "audit",
     "guards",
     "export",
 ]

@@ -10,7 +10,8 @@ from hub.notary import origin
 from hub.rules.checkpoint import Verifier
 from hub.store import database, invitations
 from hub.store.seen import Seen
-from hub.verification import feed, rulings
+from hub.store.vault import Vault
+from hub.verification import beside, feed, rulings
 from hub.verification.arrivals import Arrivals, Keys
 from hub.verification.entries import Entries
 from hub.verification.findings import Finding
@@ -63,7 +64,7 @@ def verify(
         unchecked.append("没有外部留存的检查点（--known）：整本台账被换成旧数据时无法发现")
     with Seen() as seen:
         arrivals = Arrivals(material.keys, hall or _hall(by), device_cas, trial)
-        entries = Entries(arrivals, seen)
+        entries = Entries(arrivals, seen, material.vault)
         hashes = Tree(material.notes, notes_known, by, material.leaf)
         count = 0
         for each in material.entries:
@@ -78,9 +79,7 @@ def verify(
             found(finding)
     if by is None:
         unchecked.append("没有台账的公钥：检查点一个也没有核对")
-    if entries.erased:
-        unchecked.append(f"{entries.erased} 条的内容已按规定删除，只核对了指纹和次序")
-    unchecked += arrivals.unchecked()
+    unchecked += [*entries.unchecked(), *arrivals.unchecked()]
     unchecked += [
         f"没有评价器 {device} 的公钥：它的签名没有核对"
         for device in sorted(entries.unknown_devices)
@@ -95,8 +94,13 @@ def verify(
     )
 
 
-def around(db: Database, found: Callable[[Finding], None]) -> None:
-    """Check what stands beside the ledger in a hub's file: guards, account, rulings' evidence."""
+def around(
+    db: Database, found: Callable[[Finding], None], vault: Vault | None = None
+) -> tuple[str, ...]:
+    """Check what stands beside the ledger in a hub's file: guards, account, evidence, way up.
+
+    `vault` opens the rulings' documents. Returns what was not checked, in Chinese.
+    """
     try:
         database.check_guards(db)
     except database.GuardsMissing as error:
@@ -105,8 +109,9 @@ def around(db: Database, found: Callable[[Finding], None]) -> None:
         found(
             Finding(what="account", text="邀请表与台账不一致：表被改动过（以台账为准，可以重建）")
         )
-    for finding in (*rulings.beside(db), *feed.beside(db)):
+    for finding in (*rulings.beside(db), *feed.beside(db), *beside.all_of(db, vault)):
         found(finding)
+    return beside.unchecked(db, vault)
 
 
 def _hall(by: Verifier | None) -> str:

@@ -9,16 +9,19 @@ from hub.rules.afterwards import Ruled
 from hub.store import documents, rulings
 from hub.store.ledger import Recorded
 from hub.store.seen import Seen
+from hub.store.vault import Vault
+from hub.verification.additions import by_hub
 from hub.verification.findings import Finding
 
 _ruled = msgspec.json.Decoder(Ruled)
 
 
 class Rulings:
-    """Checks entries of kind `ruled`, in order."""
+    """Checks entries of kind `ruled`, in order; `vault`: see `Additions`."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: Seen, vault: Vault | None) -> None:
         self._seen = seen
+        self._vault = vault
 
     def take(self, entry: Recorded, body: str) -> Iterator[Finding]:
         """Check a ruling; yield what is wrong with it."""
@@ -31,6 +34,9 @@ class Rulings:
             return
         if not said.by.strip() or not said.reason.strip():
             yield _at(entry, "复核认定没有写明由谁认定，或没有理由")
+        yield from by_hub(self._vault, entry, said)
+        if not said.evidence:
+            yield _at(entry, "复核认定没有列出证据文件")
         if not all(said.evidence):
             yield _at(entry, "复核认定所列的证据文件没有指纹")
         rated = self._seen.rated_by(said.of)

@@ -8,8 +8,9 @@ import msgspec
 from sqlite_utils import Database
 
 from hub.rules.checkpoint import Verifier, verifier
-from hub.store import keys, ledger, tree
+from hub.store import keyring, keys, ledger, tree
 from hub.store.ledger import Recorded
+from hub.store.vault import Vault, VaultError
 from hub.verification.arrivals import Keys, loaded
 from hub.verification.findings import Finding
 from hub.verification.tree import Leaf
@@ -31,7 +32,8 @@ _body = msgspec.json.Decoder(str | None)
 class Material(msgspec.Struct, frozen=True, kw_only=True):
     """What is verified. `total`: how many entries there should be, for the progress.
 
-    `keys` are those that lie beside the ledger: what older hubs have learnt.
+    `keys` are those that lie beside the ledger: what older hubs have learnt. `vault`: the hub's
+    own, by which it knows what it has entered itself; None where its key cannot be read.
     """
 
     entries: Iterable[Recorded | Finding]
@@ -40,9 +42,18 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     notes: Iterable[str]
     by: Verifier | None
     leaf: Leaf = lambda _: None
+    vault: Vault | None = None
 
 
-def live(db: Database, by: Verifier | None) -> Material:
+def vault_at(path: Path) -> Vault | None:
+    """Return the vault of a key file (`citizens.key`) as it is now; None: it cannot be read."""
+    try:
+        return Vault(keyring.read(path))
+    except VaultError:
+        return None
+
+
+def live(db: Database, by: Verifier | None, vault: Vault | None = None) -> Material:
     """Return what a hub's own file holds; begin a read transaction on it first."""
     return Material(
         entries=ledger.entries(db),
@@ -51,6 +62,7 @@ def live(db: Database, by: Verifier | None) -> Material:
         notes=(each.note for each in tree.checkpoints(db)),
         by=by,
         leaf=_Tiles(lambda index: tree.tile(db, 0, index)).leaf,
+        vault=vault,
     )
 
 

@@ -10,13 +10,14 @@ import pytest
 from citizens_world import WORDS, Town
 from receipts_world import LEDGER
 
-from hub import receipts
+from hub import receipts, rotation
 from hub.receipts import Receipts
 from hub.retention import NotErasable, Result, plan
 from hub.rules.afterwards import Added
 from hub.rules.retention import Retention, own_part, words_of
 from hub.store import ledger
 from hub.store.database import connect
+from hub.verification import report, sources
 
 MORE = "后来又来了一次，还是没有人理我，请处理"
 YEAR = Retention(comments_days=365)
@@ -40,6 +41,14 @@ class Village(Town):
         self.rate(invitation, **change)
         self.add(invitation, text)
         return invitation
+
+    def verified(self):
+        """What a verification finds where the hub's key can be read."""
+        found = []
+        with closing(connect(self.path)) as db:
+            report.verify(sources.live(db, None, sources.vault_at(self.key)), found.append)
+            report.around(db, found.append)
+        return found
 
     def bodies(self):
         return [bytes(b) for (b,) in self.rows("SELECT body FROM ledger WHERE kind = 'added'")]
@@ -84,11 +93,11 @@ def test_an_honest_ledger_with_additions_has_nothing_wrong(town):
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({}, ["added_twice"]),
-        ({"invitation": "f" * 32}, ["invitation"]),
-        ({"invitation": "f" * 32, "device": "k1"}, ["fields", "invitation"]),
-        ({"invitation": "f" * 32, "outcome": "0" * 32}, ["fields", "invitation"]),
-        ({"invitation": "f" * 32, "seq": 9}, ["fields", "invitation"]),
+        ({}, ["mark", "added_twice"]),
+        ({"invitation": "f" * 32}, ["mark", "invitation"]),
+        ({"invitation": "f" * 32, "device": "k1"}, ["mark", "fields", "invitation"]),
+        ({"invitation": "f" * 32, "outcome": "0" * 32}, ["mark", "fields", "invitation"]),
+        ({"invitation": "f" * 32, "seq": 9}, ["mark", "fields", "invitation"]),
     ],
 )
 def test_an_addition_that_was_put_in_is_named(town, change, found):
@@ -106,25 +115,68 @@ def test_an_addition_that_was_put_in_is_named(town, change, found):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "found"),
     [
-        b"{}",
-        b"\xff",
-        b"[]",
-        b"hi",
-        b'{"text":""}',
-        b'{"text":" "}',
-        b'{"text":"%s"}' % (b"a" * 151),
+        (b"{}", ["body"]),
+        (b"\xff", ["body"]),
+        (b"[]", ["body"]),
+        (b"hi", ["body"]),
+        (b'{"text":""}', ["body"]),
+        (b'{"text":" "}', ["body", "mark"]),
+        (b'{"text":"%s"}' % (b"a" * 151), ["body"]),
     ],
 )
-def test_an_addition_that_cannot_have_been_written_is_named(town, body):
+def test_an_addition_that_cannot_have_been_written_is_named(town, body, found):
     """Unreadable, empty, too long."""
     town.visited(1)
 
     def edit(db):
         db.conn.execute("UPDATE ledger SET body = ? WHERE kind = 'added'", (body,))
 
-    assert tampered(town, edit) == ["body"]
+    assert tampered(town, edit) == found
+
+
+def insert(town, invitation, body):
+    """Enter an addition with INSERT alone, as somebody who can write the file; guards stand."""
+    town.quiet()
+    with closing(connect(town.path)) as db, db.atomic():
+        return db.conn.execute(
+            "INSERT INTO ledger (kind, recorded_at, device, invitation, body)"
+            " VALUES ('added', ?, '', ?, ?)",
+            (town.now, invitation, body),
+        ).lastrowid
+
+
+def test_an_addition_forged_by_inserts_alone_is_named(town):
+    """Without a mark, with one that was made up, with that of another citizen's words."""
+    town.visited(1)
+    (honest,) = town.bodies()
+    invitations = [town.case(number) for number in (2, 3, 4)]
+    bodies = [
+        '{"text":"伪造的追评"}'.encode(),
+        msgspec.json.encode(Added(text="伪造的追评", mark="0" * 32)),
+        honest,
+    ]
+    for invitation in invitations:
+        town.rate(invitation)
+    places = [insert(town, *each) for each in zip(invitations, bodies, strict=True)]
+    found = town.verified()
+    assert [(each.position, each.what, each.grave) for each in found] == [
+        (place, "mark", True) for place in places
+    ]
+    assert str(found[0]) == f"✗ 第 {places[0]} 条：标记不对：不是本服务器登记的"
+
+
+def test_marks_of_additions_stay_right_when_keys_are_changed(town):
+    """Those from before and those from after; another hub's key fits none of them."""
+    town.visited(1)
+    old = town.key.read_bytes()
+    town.writer.call(lambda db: rotation.renew(db, town.key, "sm4-gcm", town.now))
+    assert town.key.read_bytes() != old
+    town.visited(2)
+    assert town.verified() == []
+    town.key.write_bytes(b"x" * 32)
+    assert [each.what for each in town.verified()] == ["mark", "mark"]
 
 
 def test_words_that_vanish_without_their_entry_are_named(town):

@@ -12,7 +12,7 @@ from world_hall import KEYS, a_case, expired, rated
 from hub.keys import pem_of
 from hub.rules.access import Scope
 from hub.rules.case import Applicant, Person
-from hub.store import api_keys, citizens, deliveries, erasure, fed, ledger
+from hub.store import answers, api_keys, audit, citizens, deliveries, erasure, fed, ledger
 from hub.store.database import connect
 from hub.store.vault import Vault
 from hub.verification import report, sources
@@ -300,12 +300,15 @@ def test_terms_of_retention_hold_for_what_was_fed(hall):
 
     def job(db):
         assert erasure.words_due(db, hall.now, 0, 9, 9)[0] == []
-        db.execute("UPDATE deliveries SET state = 'accepted', settled_at = 1")
+        while due := deliveries.due(db, hall.now, 9):
+            for each in due:
+                answers.accepted(db, each.id, hall.now)
         words, _ = erasure.words_due(db, hall.now, 0, 9, 9)
         assert len(words) == 2
         assert erasure.due(db, hall.now, 9) == [("SL0001", 1)]
         assert sorted(erasure.words_of_case(db, "SL0001", 1)) == words
-        erasure.erase_words(db, words, by="hub", why="示例", now=hall.now)
+        told, _ = erasure.erase_words(db, words, by="hub", why="示例", now=hall.now)
+        audit.note(db, hall.now, "hub", "retention", "comments", detail={"entry": told})
         assert citizens.erase(db, "SL0001", 1)
         assert fed.service(db, VAULT, "SL0001", 1) is None
 

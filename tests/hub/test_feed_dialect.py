@@ -137,10 +137,11 @@ def change(small, rated):
         now = time.time_ns() // 1_000_000
         deliveries.again(db, "SL0001", 1, now)
         invitations.close(db, rated.invitation, rated.id, "rated")
-        additions.enter(db, invitations.get(db, rated.invitation), "补充的话", now, incomplete="")
+        kept = invitations.get(db, rated.invitation)
+        additions.enter(db, small.vault, kept, "补充的话", now, incomplete="")
         found = rulings.rating(db, rated.invitation)
         ruled = Ruled(of=found.position, by="user:bangong", reason="示例理由")
-        rulings.enter(db, found, ruled, now)
+        rulings.enter(db, small.vault, found, ruled, now)
 
     small.writer.call(job)
 

@@ -26,7 +26,7 @@ from hub.rules.afterwards import Ruled
 from hub.rules.days import DAY_MS
 from hub.rules.documents import LIMIT
 from hub.rulings import UNUSED
-from hub.store import documents, ledger, resealing
+from hub.store import afterwards, documents, ledger, resealing
 from hub.store import vault as vaults
 from hub.store.database import connect
 from hub.store.vault import Vault, VaultError
@@ -49,9 +49,9 @@ def test_a_ruling_stands_in_the_ledger_and_in_the_queue_and_the_rating_stays(hal
     made = hall.rule(invitation, evidence=evidence)
     (entry,) = hall.rows("SELECT position, invitation, device, body FROM ledger WHERE kind='ruled'")
     assert entry[:3] == (made.position, invitation, "")
-    assert msgspec.json.decode(entry[3], type=Ruled) == Ruled(
-        of=before[0], by="user:bangong", reason=REASON, evidence=tuple(evidence)
-    )
+    ruled = Ruled(of=before[0], by="user:bangong", reason=REASON, evidence=tuple(evidence))
+    marked = msgspec.json.decode(entry[3], type=Ruled)
+    assert marked == afterwards.marked(VAULT, invitation, ruled) != ruled
     assert [hashlib.sha256(each).hexdigest() for each in (PDF, JPEG, PNG)] == evidence
     assert hall.rows("SELECT position, body FROM ledger WHERE kind = 'rated'") == [before]
     assert hall.deliveries("ruling") == [("SL0001", 1, made.position, "waiting")]

@@ -7,8 +7,8 @@ from contextlib import closing
 import msgspec
 import pytest
 from click.testing import CliRunner
-from rulings_world import PDF, PNG, REASON, RulingHall
-from world_hall import KEYS, NOW
+from rulings_world import OFFICE, PDF, PNG, REASON, RulingHall
+from world_hall import KEYS, NOW, VAULT
 
 from hub.__main__ import main
 from hub.keys import pem_of
@@ -16,7 +16,7 @@ from hub.notary import load_or_create
 from hub.rules import tree
 from hub.rules.afterwards import Ruled
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
-from hub.store import afterwards, deliveries, invitations, keys, ledger
+from hub.store import afterwards, audit, deliveries, invitations, keys, ledger
 from hub.store import tree as store
 from hub.store.database import connect
 from hub.verification import report, sources
@@ -41,6 +41,8 @@ def honest(tmp_path_factory):
         'hall = "demo"\nhall_name = "示例大厅"\nstate = "state"\n', encoding="utf-8"
     )
     key = load_or_create(folder / "state" / "ledger.key", needed=False)
+    (folder / "state" / "citizens.key").write_bytes(b"k" * 32)
+    (folder / "state" / "citizens.key").chmod(0o600)
     with RulingHall(folder / "state") as hall:
         pem = pem_of(KEYS["k1"].public_key())
         hall.writer.call(lambda db: keys.remember(db, "k1", pem, NOW))
@@ -75,7 +77,8 @@ def verified(folder):
     key = load_or_create(folder / "state" / "ledger.key", needed=True)
     by = Verifier(ORIGIN, key.public_key().public_bytes_raw())
     with closing(connect(folder / "state" / "hub.db")) as db:
-        result = report.verify(sources.live(db, by), found.append)
+        vault = sources.vault_at(folder / "state" / "citizens.key")
+        result = report.verify(sources.live(db, by, vault), found.append)
         report.around(db, found.append)
     return [each for each in found if each.what != "guards"], result
 
@@ -94,7 +97,7 @@ def ruled(folder):
 
 
 def add(db, body, invitation, **more):
-    """Enter a ruling as only somebody with the file in hand can."""
+    """Enter a ruling as only somebody with the file in hand can; the mark is as he gives it."""
     fields = {"kind": "ruled", "recorded_at": NOW, "device": "", "invitation": invitation}
     text = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return ledger.append(db, ledger.Entry(**(fields | more), body=text))
@@ -162,7 +165,7 @@ def test_a_ruling_on_its_way_without_an_entry_is_named(insider):
     ]
     with closing(connect(insider / "state" / "hub.db")) as db:
         assert invitations.account(db).ruled == 2
-        assert not afterwards.ruling_settled(db, "SL3", 1)
+        assert not afterwards.void(db, VAULT, "SL3", 1)
 
 
 def test_a_ruling_that_was_entered_by_sql_is_named(insider):
@@ -176,13 +179,16 @@ def test_a_ruling_that_was_entered_by_sql_is_named(insider):
 
     position = deed(insider, rule)
     found, _ = verified(insider)
-    assert [(each.position, each.what) for each in found] == [(position, "ruling")]
-    assert "没有操作记录" in found[0].text
+    assert {each.position for each in found} == {position}
+    assert [each.what for each in found] == ["mark", "ruling", "ruling"]
+    assert "没有列出证据文件" in found[1].text
+    assert "没有操作记录" in found[2].text
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"evidence": []}, "没有列出证据文件"),
         ({"of": 1}, "不是在它之前的有效评价"),
         ({"of": 99}, "不是在它之前的有效评价"),
         ({"of": 0}, "不是在它之前的有效评价"),
@@ -240,3 +246,110 @@ def test_a_word_of_the_city_on_a_ruling_that_is_none_is_named(insider):
     position = deed(insider, lambda db: ledger.append(db, entry))
     found, _ = verified(insider)
     assert said(found, "delivery") == [position]
+
+
+def forge(folder, evidence, **more):
+    """An insider's ruling on the fourth rating, by INSERT alone: the guards stand, and all fits.
+
+    Entry, evidence, delivery, and the act that the audit trail should know. Returns its position.
+    """
+    with closing(connect(folder / "state" / "hub.db")) as db, db.atomic():
+        of, name = db.conn.execute(
+            "SELECT position, invitation FROM ledger WHERE kind = 'rated' AND seq = 4"
+        ).fetchone()
+        kept = [row[0] for row in db.conn.execute("SELECT digest FROM documents")]
+        said = {
+            "of": of,
+            "by": "user:bangong",
+            "reason": REASON,
+            "evidence": kept if evidence else [],
+        }
+        position = db.conn.execute(
+            "INSERT INTO ledger (kind, recorded_at, device, invitation, body)"
+            " VALUES ('ruled', ?, '', ?, ?)",
+            (NOW, name, json.dumps(said | more, ensure_ascii=False).encode()),
+        ).lastrowid
+        db.conn.executemany(
+            "INSERT INTO ruling_documents VALUES (?, ?)",
+            [(position, digest) for digest in said["evidence"]],
+        )
+        db.conn.execute(
+            "INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)"
+            " VALUES ('SL4', 1, 'ruling', ?, ?, ?)",
+            (position, NOW, NOW),
+        )
+        audit.note(db, NOW, OFFICE, "rule", "SL4/1", detail={"entry": position, "reason": REASON})
+    return position
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_ruling_forged_with_an_act_of_its_own_is_named(insider, evidence, copied):
+    """The database can be written, the key outside of it cannot be known: no mark fits.
+
+    Not one copied from an honest ruling either; without evidence that is named, too.
+    """
+    more = {"mark": ruled(insider)[0][2].mark} if copied else {}
+    position = forge(insider, evidence, **more)
+    found, _ = verified(insider)
+    assert [(each.position, each.what, each.grave) for each in found] == [
+        (position, "mark", True),
+        *([] if evidence else [(position, "ruling", True)]),
+    ]
+    told = CliRunner().invoke(main, ["verify", "--config", str(insider / "hub.toml")])
+    assert told.exit_code == 1
+    assert f"✗ 第 {position} 条：标记不对：不是本服务器登记的" in told.output
+
+
+def test_where_the_key_is_not_marks_are_said_to_be_unchecked(insider, tmp_path):
+    """In an export, without the key, with one that others may read: never silently."""
+    forge(insider, evidence=True)
+    says = "未核对：追评和复核认定是否由服务器登记"
+    run = CliRunner().invoke
+    config = ["--config", str(insider / "hub.toml")]
+    assert says not in run(main, ["verify", *config]).output
+    assert run(main, ["export", *config, "--out", str(tmp_path / "out")]).exit_code == 0
+    alone = run(main, ["verify", "--export", str(tmp_path / "out")])
+    assert (alone.exit_code, says in alone.output) == (0, True)
+    key = insider / "state" / "citizens.key"
+    key.chmod(0o644)
+    assert says in run(main, ["verify", *config]).output
+    key.unlink()
+    assert says in run(main, ["verify", *config]).output
+
+
+def test_marks_stay_right_when_keys_are_changed_and_after_a_restore(insider, tmp_path):
+    """The index key stays; it comes back with a backup that has the keys."""
+    run = CliRunner().invoke
+    config = ["--config", str(insider / "hub.toml")]
+    before = (insider / "state" / "citizens.key").read_bytes()
+    changed = run(main, ["citizens", "rotate", *config])
+    assert changed.exit_code == 0, changed.output
+    assert (insider / "state" / "citizens.key").read_bytes() != before
+    assert verified(insider)[0] == []
+    for name, more in (("with", ["--with-keys"]), ("without", [])):
+        made = run(main, ["backup", *config, "--out", str(tmp_path / name), *more])
+        assert made.exit_code == 0, made.output
+    shutil.rmtree(insider / "state")
+    back = run(main, ["restore", *config, "--from", str(tmp_path / "with"), "--yes"])
+    assert back.exit_code == 0, back.output
+    found, result = verified(insider)
+    assert (found, result.ruled) == ([], 2)
+    shutil.rmtree(insider / "state")
+    back = run(main, ["restore", *config, "--from", str(tmp_path / "without"), "--yes"])
+    assert back.exit_code == 0, back.output
+    told = run(main, ["verify", *config])
+    assert "标记不对" not in told.output
+    assert "未核对：追评和复核认定是否由服务器登记" in told.output
+
+
+def test_a_forged_ruling_in_a_backup_with_its_keys_is_not_restored(insider, tmp_path):
+    """Restoring looks at the marks as well."""
+    position = forge(insider, evidence=True)
+    run = CliRunner().invoke
+    config = ["--config", str(insider / "hub.toml")]
+    out = str(tmp_path / "out")
+    assert run(main, ["backup", *config, "--out", out, "--with-keys"]).exit_code == 0
+    back = run(main, ["restore", *config, "--from", out, "--yes"])
+    assert back.exit_code != 0
+    assert f"第 {position} 条：标记不对" in back.output

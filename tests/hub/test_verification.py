@@ -16,7 +16,7 @@ from hub.keys import pem_of
 from hub.notary import load_or_create
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
-from hub.store import bindings, invitations, keys, ledger
+from hub.store import audit, bindings, deliveries, invitations, keys, ledger
 from hub.store import tree as store
 from hub.store.database import connect, migrate
 from hub.verification import report, sources
@@ -31,7 +31,7 @@ OPEN_GUARDS = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 't
 def enter(db, outcome, key=None):
     jws = signing.sign(outcome, key or KEYS[outcome.device])
     kind = type(outcome).__name__.lower()
-    ledger.append(
+    position = ledger.append(
         db,
         ledger.Entry(
             kind=kind,
@@ -44,6 +44,9 @@ def enter(db, outcome, key=None):
         ),
     )
     invitations.close(db, outcome.invitation, outcome.id, kind)
+    kept = invitations.get(db, outcome.invitation)
+    if kind == "rated" and kept is not None:
+        deliveries.queue(db, "rating", (kept.serial, kept.service_number), position, NOW)
 
 
 def checkpointed(db, key):
@@ -344,6 +347,7 @@ def erased(insider):
     with closing(connect(insider / "state" / "hub.db")) as db, db.atomic():
         place, _ = a_rating(db)
         entry = ledger.erase(db, [place], by="user:jia", why="本人要求", now=NOW)
+        audit.note(db, NOW, "user:jia", "erase_citizen", detail={"entry": entry})
         key = load_or_create(insider / "state" / "ledger.key", needed=True)
         checkpointed(db, key)
     return insider, place, entry

@@ -17,10 +17,6 @@ from hub.store.schema.tree import TREE
 
 migrations = Migrations("hub")
 
-_TRIGGER = ["CREATE", "TRIGGER"]
-GUARDS = {sql.split()[2]: sql for sql in (*LEDGER, *PEOPLE, *TREE) if sql.split()[:2] == _TRIGGER}
-"""The triggers, by name, without which the ledger and the audit trail could be altered."""
-
 
 @migrations()
 def m001_ledger(db: Database) -> None:
