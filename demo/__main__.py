@@ -21,6 +21,8 @@ from demo.play import Plan, play
 from demo.tally import Summary
 
 SAMPLE = Path(__file__).with_name("sample.csv")
+TIDY_S = 25.0
+"""So long the programs may take to end before that is asked for once more."""
 _Result = TypeVar("_Result")
 
 
@@ -149,22 +151,26 @@ class _Told(Exception):
 
 
 async def _until_told(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Do the work; on SIGTERM end it in good order, as Ctrl+C does, and raise `_Told`."""
-    task = asyncio.ensure_future(work)
-    told = False
+    """Do the work; on SIGTERM or Ctrl+C end it in good order, and raise `_Told` or its like.
 
-    def stop() -> None:
-        nonlocal told
+    A library may take a cancellation for the end of its own waiting, and go on: then once more.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    told: list[int] = []
+
+    def stop(number: int) -> None:
         if not told:  # a second one would cut off the tidying up
-            told = True
+            told.append(number)
             task.cancel()
+            loop.call_later(TIDY_S, task.cancel)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
     try:
         return await task
     except asyncio.CancelledError:
         if told:
-            raise _Told from None
+            raise (_Told if told[0] == signal.SIGTERM else KeyboardInterrupt) from None
         raise
 
 
