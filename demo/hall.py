@@ -1,6 +1,8 @@
 """A whole hall on loopback: hub, kiosks and the stand-in city, made ready in one folder."""
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 from collections.abc import Callable, Iterable
@@ -33,14 +35,19 @@ def places(rows: Iterable[Row], kiosks: int) -> dict[str, int]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on just now."""
-    held = [socket.socket() for _ in range(count)]
-    for each in held:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
+    """Return ports of this machine that nobody listens on just now.
+
+    Below those that Linux gives to outgoing connections: none of these takes one while its
+    program is killed and started again.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 class Hall:

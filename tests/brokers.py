@@ -1,6 +1,8 @@
 """Real brokers on loopback for the tests, and waiting that always has an end."""
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -24,10 +26,16 @@ def eventually(condition, what="what was waited for", seconds=10.0):
 
 
 def free_port():
-    """Return a TCP port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+    """Return a TCP port of the loopback that nobody listens on.
+
+    Below those that Linux gives to outgoing connections: none of these takes it while a program
+    that is killed and started again is away.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def listens(port):
