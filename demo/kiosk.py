@@ -43,12 +43,14 @@ class Finger:
         session, settings = view.session, view.settings
         draft = session.draft
         pairing = settings.pairing if settings else None
+        # What this picture takes: the moment may have come since it was made.
+        ready = driver.ready if view.ready and (driver := self._stage.driver) else None
         seen: dict[str, object] = {
             "screen": session.screen.value,
             "invitation": session.invitation.id if session.invitation else None,
             "reasons": list(draft.reasons) if draft else [],
             "comment": draft.comment if draft else "",
-            "ready": driver.ready if (driver := self._stage.driver) else None,
+            "ready": ready,
             "connected": view.connected,
             "settings": settings is not None,
             "window": settings.window.name if settings and settings.window else None,
