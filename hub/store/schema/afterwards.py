@@ -1,5 +1,7 @@
 """Rulings and later words on their way to the city (m010)."""
 
+from hub.store.schema.state import COUNTED
+
 AFTERWARDS = (
     """
     CREATE INDEX ledger_afterwards ON ledger (invitation, kind) WHERE kind IN ('ruled', 'added')
@@ -38,18 +40,5 @@ AFTERWARDS = (
     VALUES ('ruling', 'waiting', 0), ('ruling', 'accepted', 0), ('ruling', 'set_aside', 0),
         ('addition', 'waiting', 0), ('addition', 'accepted', 0), ('addition', 'set_aside', 0)
     """,
-    """
-    CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries
-    BEGIN
-        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
-    END
-    """,
-    """
-    CREATE TRIGGER deliveries_recounted AFTER UPDATE OF state ON deliveries
-    WHEN NEW.state IS NOT OLD.state
-    BEGIN
-        UPDATE delivery_counts SET n = n - 1 WHERE kind = OLD.kind AND state = OLD.state;
-        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
-    END
-    """,
+    *COUNTED,
 )

@@ -1,5 +1,23 @@
 """Cases, invitations, the way to the city, refusals; devices and their keys (m002 to m004)."""
 
+COUNTED = (
+    """
+    CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries
+    BEGIN
+        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
+    END
+    """,
+    """
+    CREATE TRIGGER deliveries_recounted AFTER UPDATE OF state ON deliveries
+    WHEN NEW.state IS NOT OLD.state
+    BEGIN
+        UPDATE delivery_counts SET n = n - 1 WHERE kind = OLD.kind AND state = OLD.state;
+        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
+    END
+    """,
+)
+"""How deliveries are counted as they change; once more wherever their table is made anew."""
+
 STATE = (
     """
     CREATE TABLE cases (
@@ -106,20 +124,7 @@ STATE = (
     VALUES ('service', 'waiting', 0), ('service', 'accepted', 0), ('service', 'set_aside', 0),
         ('rating', 'waiting', 0), ('rating', 'accepted', 0), ('rating', 'set_aside', 0)
     """,
-    """
-    CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries
-    BEGIN
-        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
-    END
-    """,
-    """
-    CREATE TRIGGER deliveries_recounted AFTER UPDATE OF state ON deliveries
-    WHEN NEW.state IS NOT OLD.state
-    BEGIN
-        UPDATE delivery_counts SET n = n - 1 WHERE kind = OLD.kind AND state = OLD.state;
-        UPDATE delivery_counts SET n = n + 1 WHERE kind = NEW.kind AND state = NEW.state;
-    END
-    """,
+    *COUNTED,
 )
 
 REVOCATIONS = """
