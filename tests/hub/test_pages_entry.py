@@ -120,6 +120,7 @@ def test_a_session_ends_when_nobody_clicks_and_at_the_end_of_the_shift(hall):
         hall.quiet()
     assert clerk.get("/my-window").to == "/sign-in?then=%2Fmy-window&why=idle"
     hall.site.door.tend()
+    hall.quiet()  # it is ended by the clock of now, not by that of later on
     page = clerk.get("/sign-in?why=idle")
     assert "长时间没有操作" in page.words
     hall.now += 29 * MINUTE_MS
