@@ -8,6 +8,7 @@ is meant to fail. `World` is the other end.
 import ctypes
 import logging
 import os
+import re
 import select
 import socket
 import subprocess
@@ -90,6 +91,11 @@ class World:
             if not self.fed(4):
                 return True
         return False
+
+    def silent(self):
+        """The parts that the log named last as starving the watchdog."""
+        *_, last = ["", *re.findall(r"watchdog=starved silent=(\S+)", self.text())]
+        return set(last.split(","))
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
