@@ -11,11 +11,11 @@ from msgspec import Struct
 from sqlite_utils import Database
 
 from bench import hall
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.rules.case import Case
+from hub.rules.records import rating_record, service_record
 from hub.store import cases, database, deliveries, invitations, ledger, tree, vault
 from hub.store.vault import Vault
-from hub.upstream.records import rating_record, service_record
 from protocol import signing
 from protocol.catalogue import CURRENT, load
 from protocol.identifiers import identifier

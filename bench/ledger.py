@@ -23,7 +23,7 @@ from sqlite_utils import Database
 
 from bench import stand
 from bench.pairs import Alone, Pair
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
 from hub.store import database, invitations, keys, ledger

@@ -148,8 +148,16 @@ class Kiosk:
         self._driver: Driver | None = None
         self._wake: Callable[[], None] = lambda: None
 
-    def start(self, draw: Callable[[View], None], wake: Callable[[], None]) -> Driver:
-        """Start keeper and link; return the driver, which belongs to the screen's thread."""
+    def start(
+        self,
+        draw: Callable[[View], None],
+        wake: Callable[[], None],
+        at: Callable[[int], None] = lambda _: None,
+    ) -> Driver:
+        """Start keeper and link; return the driver, which belongs to the screen's thread.
+
+        `at` is the driver's.
+        """
         self._wake = wake
         lamps = Lamps()
 
@@ -165,6 +173,7 @@ class Kiosk:
             draw=draw_and_light,
             text_input=self._text_input,
             device=self._device,
+            at=at,
         )
 
         def post(event: Event) -> None:

@@ -26,7 +26,8 @@ WEEKDAYS = "一二三四五六日"
 class Driver:
     """One session and what stands around it. `now` is monotonic, in milliseconds.
 
-    `device` is the kiosk's name, for the screens that hall IT reads.
+    `device` is the kiosk's name, for the screens that hall IT reads. `at` is asked to have
+    `redraw` called at a moment of that clock, on this thread: the last one asked for counts.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Driver:
         draw: Callable[[View], None],
         text_input: bool,
         device: str = "",
+        at: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._keeper = keeper
         self._now = now
         self._draw = draw
         self._text_input = text_input
         self._device = device
+        self._at = at
         self._settings: Settings | None = None
         self._portrait: Portrait | None = None
         self._reported = ""
@@ -61,8 +64,8 @@ class Driver:
         except Refused as error:
             self._refuse(error.cause)
             return
-        if isinstance(event, Stay) and self.seen is not None:
-            self._seen_ms = event.now  # other reasons may stand under the finger from here on
+        if isinstance(event, Stay) and event.moved and self.seen is not None:
+            self._see(event.now)  # other reasons may stand under the finger from here on
         for effect in effects:
             self._keeper.carry_out(effect)
         self._keeper.screen(self.session.screen)
@@ -81,6 +84,13 @@ class Driver:
     def seen(self) -> int | None:
         """Since when frames show the question, or the thanks, of now; None while none does."""
         return self._seen_ms if self._drawn == self._showing else None
+
+    def _see(self, now: int) -> None:
+        """Note since when the picture is seen; the one after the tap changes when it is ready."""
+        self._seen_ms = now
+        ready = arming.read(self.session, now)
+        if ready is not None:
+            self._at(ready)
 
     @property
     def ready(self) -> int | None:
@@ -155,7 +165,8 @@ class Driver:
             return
         if self._drawn == self._showing:
             return
-        self._drawn, self._seen_ms = self._showing, self._now()
+        self._drawn = self._showing
+        self._see(self._now())
         if session.screen is Screen.INVITED and session.invitation.id != self._reported:
             self._reported = session.invitation.id
             self._keeper.shown(session.invitation.id, self._seen_ms)

@@ -76,7 +76,12 @@ class Skip(Pressed, frozen=True):
 
 
 class Stay(Event, frozen=True):
-    """The citizen is still reading (展开 was pressed): the countdown starts anew."""
+    """The citizen is still reading: the countdown starts anew.
+
+    `moved`: what can be pressed has changed its places under the finger (展开 was pressed).
+    """
+
+    moved: bool = False
 
 
 class Speak(Event, frozen=True):

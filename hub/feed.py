@@ -8,10 +8,10 @@ from sqlite_utils import Database
 
 from hub.errors import FeedRefused
 from hub.rules.access import Caller
+from hub.rules.proof import OWN, FeedRequest, Unproven, check, faults
 from hub.store import api_keys, feed
 from hub.store.vault import Vault
 from hub.store.writer import Writer
-from hub.upstream.proof import OWN, FeedRequest, Unproven, check, faults
 from protocol.messages import Part, Serial, ServiceNumber
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hub.clock import epoch_ms
 from hub.config import ConfigError, HubConfig, UpstreamConfig
-from hub.guard import Papers
+from hub.kiosks.guard import Papers
 from hub.link import brokerfiles, tls
 from hub.link.brokerfiles import FilesError
 from hub.link.kick import Kicker

@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
-from hub.guard import Guard
 from hub.ingest import UNKNOWN_DEVICE, Ingest
-from hub.keys import pem_of
-from hub.presence import Presence
-from hub.renewal import Renewals
-from hub.roster import Roster, key_of
+from hub.kiosks.guard import Guard
+from hub.kiosks.keys import pem_of
+from hub.kiosks.presence import Presence
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster, key_of
 from hub.rules.access import HUB
 from hub.store import audit, certificates, revocations
 from hub.store.certificates import Held

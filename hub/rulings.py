@@ -26,12 +26,12 @@ from hub.errors import (
 from hub.rules.access import Caller
 from hub.rules.afterwards import Ruled
 from hub.rules.documents import LIMIT, kind_of
+from hub.rules.records import rated_at
 from hub.store import afterwards, audit, database, documents, rulings
 from hub.store.documents import Document
 from hub.store.rulings import Rating, Ruling
 from hub.store.vault import Vault
 from hub.store.writer import Writer
-from hub.upstream.records import rated_at
 from protocol.errors import ProtocolError
 from protocol.messages import Rated
 

@@ -10,27 +10,28 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from hub import notary
-from hub.bindings import Bindings
-from hub.board import Board
+from hub.citizens.nightly import Nightly
+from hub.citizens.receipts import Receipts, linker
 from hub.clock import epoch_ms, monotonic_ms
 from hub.clockwatch import ClockWatch
 from hub.config import HubConfig
-from hub.desk import Desk
+from hub.counter.bindings import Bindings
+from hub.counter.board import Board
+from hub.counter.desk import Desk
+from hub.counter.pairing import Codes
+from hub.counter.seats import Seats
+from hub.counter.windows import Windows
 from hub.feed import Feeds
 from hub.gate import context, dialect, kicker, papers
-from hub.guard import Guard
 from hub.ingest import Ingest
+from hub.kiosks.guard import Guard
+from hub.kiosks.presence import Presence
+from hub.kiosks.renewal import Renewals
 from hub.link.broker import EmbeddedBroker
 from hub.link.client import HubLink
-from hub.nightly import Nightly
 from hub.notary import Notary
-from hub.pairing import Codes
-from hub.presence import Presence
-from hub.receipts import Receipts, linker
 from hub.reception import Reception
-from hub.renewal import Renewals
 from hub.rulings import Rulings
-from hub.seats import Seats
 from hub.soundness import Soundness
 from hub.state import State, opened
 from hub.store import database, settings
@@ -45,7 +46,6 @@ from hub.web.auth import Keys
 from hub.web.ledger import PublicLedger
 from hub.web.pages.assembly import assemble
 from hub.web.values import Health
-from hub.windows import Windows
 from protocol import signing, wire
 from protocol.errors import SignatureInvalid
 from protocol.messages import Rated, Receipt
@@ -216,7 +216,7 @@ class Hub:
                 self._start_forwarder()
                 await asyncio.to_thread(self._guard.start)
                 self._link.start()
-                self._writer.submit(lambda db: settings.note(db, config, epoch_ms()))
+                self._writer.submit(lambda db: settings.note(db, config.in_force(), epoch_ms()))
                 tidying = asyncio.create_task(self._tidy(seats))
                 noting = asyncio.create_task(self._notary.run())
                 cleaning = asyncio.create_task(self._nightly.run())

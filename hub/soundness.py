@@ -34,7 +34,7 @@ def at_start(path: Path) -> bool:
 class Soundness:
     """The job: looks every minute whether it is time.
 
-    That is between 2 and 3 o'clock (China), before the erasing of `hub.nightly`.
+    That is between 2 and 3 o'clock (China), before the erasing of `hub.citizens.nightly`.
     `whole`: whether the file was looked at before the start; else it is done at once. `now`:
     milliseconds since 1970. `alarm` is what is wrong, in Chinese, until a later look finds
     nothing.

@@ -17,8 +17,8 @@ from hub import notary, soundness
 from hub.clock import epoch_ms
 from hub.config import HubConfig
 from hub.gate import device_ca
-from hub.keys import public_keys, remembered
-from hub.roster import Roster
+from hub.kiosks.keys import public_keys, remembered
+from hub.kiosks.roster import Roster
 from hub.store import cases, certificates, database, lock, tree, vault
 from hub.store.vault import Vault
 

@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from device import config as kiosk_config
 from device import identity
-from hub import config as hub_config
+from hub import configfile as hub_configfile
 from hub.store import database, ledger
 from protocol import signing
 from scripts import refresh_docs
@@ -61,7 +61,7 @@ def test_the_examples_load_as_they_stand(tmp_path):
     for name in ("hub.toml", "kiosk.toml"):
         (tmp_path / name).write_text(block(READMES[0], name), encoding="utf-8")
     (tmp_path / "kiosk-01.pem").touch()
-    hub = hub_config.load(tmp_path / "hub.toml")
+    hub = hub_configfile.load(tmp_path / "hub.toml")
     kiosk = kiosk_config.load(tmp_path / "kiosk.toml")
     assert kiosk.hall == hub.hall
     assert kiosk.device == hub.devices[0].name

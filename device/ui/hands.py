@@ -41,7 +41,7 @@ class Hands:
     def unfold(self) -> None:
         """展开更多, or 收起: show all reasons, or the first ones."""
         self.unfolded = not self.unfolded
-        self.stay()
+        self._emit(Stay(self._now(), moved=True))
         self._redraw()
 
     def stay(self) -> None:

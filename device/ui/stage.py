@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from kivy.clock import Clock
 from kivy.core.window import Window
@@ -40,6 +41,7 @@ class Stage:
         self.screen: KioskScreen | None = None
         self.watch: Callable[[View], None] = lambda _: None
         self._drain = Clock.create_trigger(lambda _: kiosk.drain())
+        self._due: Any = None
         self.app = KioskApp(self._make, self._ready, self._tick)
 
     def run(self) -> None:
@@ -69,7 +71,17 @@ class Stage:
             screen.draw(view)
             self.watch(view)
 
-        self._driver = self._kiosk.start(draw, self._drain)
+        self._driver = self._kiosk.start(draw, self._drain, self._at)
+
+    def _at(self, moment: int) -> None:
+        """Have the picture drawn anew at `moment` (ms); the last one asked for counts."""
+        if self._due is not None:
+            self._due.cancel()
+        left = moment - monotonic_ms()
+        if left > 0:  # Kivy counts from the frame before, and may come a little early
+            self._due = Clock.schedule_once(lambda _: self._at(moment), left / 1000)
+        elif self._driver is not None:
+            self._driver.redraw()
 
     def _emit(self, event: Event) -> None:
         if self._driver is not None:

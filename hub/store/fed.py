@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
+from hub.rules.proof import FedKind, Proof
+from hub.rules.records import Record
 from hub.store import citizens, keys
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault
-from hub.upstream.proof import FedKind, Proof
-from hub.upstream.records import Record
 
 NAMES = {
     "userName": "applicant_name",

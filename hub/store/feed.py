@@ -8,12 +8,12 @@ that keys, search and terms of retention are the same.
 import msgspec
 from sqlite_utils import Database
 
+from hub.rules.proof import OWN, FedKind, FeedRequest, Proof
+from hub.rules.records import Record
 from hub.store import citizens, deliveries, fed, ledger, rulings
 from hub.store.citizens import Citizen
 from hub.store.fed import NAMES, Fed
 from hub.store.vault import Vault
-from hub.upstream.proof import OWN, FedKind, FeedRequest, Proof
-from hub.upstream.records import Record
 
 OWN_HALL = ""
 """Who a service belongs to that this hall has registered itself."""

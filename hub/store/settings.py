@@ -3,7 +3,6 @@
 import msgspec
 from sqlite_utils import Database
 
-from hub.config import HubConfig
 from hub.store import ledger
 
 
@@ -18,17 +17,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The city's dialect and address; empty: none."""
 
 
-def note(db: Database, config: HubConfig, now: int) -> bool:
+def note(db: Database, settings: Settings, now: int) -> bool:
     """Enter the settings if they differ from those of the last entry."""
-    upstream = config.upstream
-    body = msgspec.json.encode(
-        Settings(
-            hall=config.hall,
-            hall_name=config.hall_name,
-            windows=tuple((each.name, each.label, each.ttl_s) for each in config.windows),
-            upstream=f"{upstream.dialect} {upstream.url}" if upstream else "",
-        )
-    )
+    body = msgspec.json.encode(settings)
     last = db.conn.execute(
         "SELECT body FROM ledger WHERE kind = 'settings' ORDER BY position DESC LIMIT 1"
     ).fetchone()

@@ -7,12 +7,12 @@ import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
+from hub.rules.records import Record, without_citizen
 from hub.store import exchanges
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault, VaultError
 from hub.upstream.contents import NOT_TOLD, Contents, Left, Unsendable
 from hub.upstream.dialects import Answer, Dialect, Exchange, Hub, Refused, Unavailable
-from hub.upstream.records import Record, without_citizen
 
 Outcome = Answer | Unsendable | Left
 

@@ -8,18 +8,18 @@ from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.afterwards import Added, Ruled
-from hub.store import afterwards, deliveries, fed
-from hub.store.deliveries import Delivery, Parcel
-from hub.store.vault import Vault
-from hub.upstream.dialects import Dialect
-from hub.upstream.proof import Proof, Unproven, check, opens
-from hub.upstream.records import (
+from hub.rules.proof import Proof, Unproven, check, opens
+from hub.rules.records import (
     Record,
     addition_record,
     rating_record,
     ruling_record,
     service_record,
 )
+from hub.store import afterwards, deliveries, fed
+from hub.store.deliveries import Delivery, Parcel
+from hub.store.vault import Vault
+from hub.upstream.dialects import Dialect
 from protocol.errors import ProtocolError
 from protocol.messages import Rated
 

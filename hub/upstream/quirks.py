@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from hub.upstream.records import CITIZEN, FIELDS, KEYS, PRESSED
+from hub.rules.records import CITIZEN, FIELDS, KEYS, PRESSED
 from hub.upstream.sm import Coding, Order, Padding, Sm4Mode
 from protocol import strict
 from protocol.messages import Part

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from hub.rules.records import TIMES, Record
 from hub.upstream.quirks import TIME_PARTS, Fields
-from hub.upstream.records import TIMES, Record
 
 
 class Unwritable(ValueError):

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import msgspec
 from sqlite_utils import Database
 
+from hub.rules.proof import Proof, Unproven, check
 from hub.store import fed
 from hub.store.fed import Fed
 from hub.store.ledger import Recorded
 from hub.store.seen import Seen
-from hub.upstream.proof import Proof, Unproven, check
 from hub.verification.findings import Finding
 
 

@@ -1,4 +1,4 @@
-"""The routes for window systems and machines. They translate; `hub.desk` decides."""
+"""The routes for window systems and machines. They translate; `hub.counter.desk` decides."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from hub.desk import CaseStatus, Desk
+from hub.counter.desk import CaseStatus, Desk
 from hub.rules.access import Scope
 from hub.rules.case import Case, CaseFacts
 from hub.web import body

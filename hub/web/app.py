@@ -8,10 +8,10 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from msgspec import Struct
 
-from hub.bindings import Bindings
-from hub.desk import Desk
+from hub.counter.bindings import Bindings
+from hub.counter.desk import Desk
 from hub.feed import Feeds
-from hub.renewal import Renewals
+from hub.kiosks.renewal import Renewals
 from hub.rulings import Rulings
 from hub.web import api, auth, body, counters, feed, ledger, openapi, problems, receipt, rulings
 from hub.web.auth import Keys

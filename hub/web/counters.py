@@ -6,9 +6,9 @@ from litestar import Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from hub.bindings import Bindings, WindowStatus
-from hub.pairing import Candidate
-from hub.renewal import Renewals
+from hub.counter.bindings import Bindings, WindowStatus
+from hub.counter.pairing import Candidate
+from hub.kiosks.renewal import Renewals
 from hub.rules.access import Caller, Scope
 from hub.store.bindings import Binding
 from hub.store.certificates import Request as RenewalRequest

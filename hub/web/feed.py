@@ -9,7 +9,7 @@ from litestar.params import SkipValidation
 
 from hub.feed import Feeds
 from hub.rules.access import Scope
-from hub.upstream.proof import FeedRequest
+from hub.rules.proof import FeedRequest
 from hub.web import body
 from protocol import strict
 

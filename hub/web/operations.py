@@ -2,14 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from hub.bindings import WindowStatus
-from hub.desk import CaseStatus
-from hub.pairing import Candidate
+from hub.counter.bindings import WindowStatus
+from hub.counter.desk import CaseStatus
+from hub.counter.pairing import Candidate
 from hub.rules.access import Scope
 from hub.rules.case import CaseFacts
+from hub.rules.proof import FeedRequest
 from hub.store.bindings import Binding
 from hub.store.certificates import Request
-from hub.upstream.proof import FeedRequest
 from hub.web.feed import FeedAnswer
 from hub.web.ledger import ConsistencyProof, InclusionProof
 from hub.web.rulings import DocumentDigest, KeptDocument, RulingRequest, RulingStatus

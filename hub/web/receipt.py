@@ -20,8 +20,8 @@ from litestar.params import SkipValidation
 from litestar.response import Redirect
 from msgspec import Struct
 
+from hub.citizens.receipts import PLACE, Receipt, Receipts
 from hub.config import HubConfig
-from hub.receipts import PLACE, Receipt, Receipts
 from hub.rules.days import CHINA
 from hub.rules.pace import Pace
 from hub.store.vault import VaultError

@@ -7,7 +7,7 @@ from typing import Annotated, Self, get_args
 import msgspec
 from msgspec import Meta
 
-from hub.desk import Status
+from hub.counter.desk import Status
 from hub.rules.case import CaseFacts
 from hub.rules.days import CHINA
 from protocol.messages import Code, Label, Name, Part, Pem, Serial, ServiceNumber, Staff

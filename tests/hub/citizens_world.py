@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import structs
 from world_hall import KEYS, Hall, a_case, rated
 
-from hub import retention
-from hub.keys import pem_of
+from hub.citizens import retention
+from hub.kiosks.keys import pem_of
 from hub.rules.case import Applicant, Person
 from hub.rules.days import DAY_MS
 from hub.rules.retention import own_part

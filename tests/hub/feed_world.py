@@ -8,9 +8,9 @@ import msgspec
 from brokers import LOOPBACK
 from world_hall import KEYS, a_case, an_invitation, rated
 
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.rules.afterwards import Added
-from hub.upstream.records import (
+from hub.rules.records import (
     addition_record,
     rating_record,
     ruling_record,

@@ -17,13 +17,14 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from hub.accounts import changes
 from hub.accounts.changes import Job
-from hub.bindings import Bindings
 from hub.config import ApiConfig, HubConfig, WindowConfig
-from hub.desk import Desk
+from hub.counter.bindings import Bindings
+from hub.counter.desk import Desk
+from hub.counter.pairing import Codes
+from hub.counter.windows import Windows
 from hub.feed import Feeds
-from hub.pairing import Codes
-from hub.renewal import Renewals
-from hub.roster import Roster
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster
 from hub.rules.access import CONSOLE, Role
 from hub.rules.checkpoint import Verifier
 from hub.rulings import Rulings
@@ -35,7 +36,6 @@ from hub.web import app, auth
 from hub.web.ledger import PublicLedger
 from hub.web.pages.assembly import assemble
 from hub.web.values import Health
-from hub.windows import Windows
 from protocol import signing
 from protocol.messages import Staff
 

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 from world_hall import CONFIG, KEYS, NOW, VAULT, Hall, rated
 
-from hub import receipts
+from hub.citizens import receipts
+from hub.citizens.receipts import Receipts
 from hub.config import PublicConfig
 from hub.feed import Feeds
-from hub.receipts import Receipts
-from hub.renewal import Renewals
-from hub.roster import Roster
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
 from hub.rulings import Rulings

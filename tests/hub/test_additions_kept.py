@@ -10,9 +10,9 @@ import pytest
 from citizens_world import WORDS, Town
 from receipts_world import LEDGER
 
-from hub import receipts, rotation
-from hub.receipts import Receipts
-from hub.retention import NotErasable, Result, plan
+from hub.citizens import receipts, rotation
+from hub.citizens.receipts import Receipts
+from hub.citizens.retention import NotErasable, Result, plan
 from hub.rules.afterwards import Added
 from hub.rules.retention import Retention, own_part, words_of
 from hub.store import ledger

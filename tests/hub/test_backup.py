@@ -16,7 +16,7 @@ from world_hall import an_invitation
 
 from hub import backup
 from hub.__main__ import main
-from hub.config import load
+from hub.configfile import load
 from hub.state import opened
 from hub.store import invitations, ledger, recovery
 from hub.store.database import LedgerLost, connect

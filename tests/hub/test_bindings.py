@@ -17,8 +17,9 @@ from world_hall import (
     withdrawn,
 )
 
-from hub.bindings import Bindings
-from hub.board import Board
+from hub.counter.bindings import Bindings
+from hub.counter.board import Board
+from hub.counter.windows import Windows
 from hub.errors import (
     AnotherClerk,
     NobodySignedOn,
@@ -30,7 +31,6 @@ from hub.errors import (
 from hub.rules.access import Caller, Role, scopes_of
 from hub.rules.days import DAY_MS
 from hub.store import bindings
-from hub.windows import Windows
 from protocol import wire
 from protocol.messages import Settings, Slot, Staff
 

@@ -8,14 +8,14 @@ import pytest
 from msgspec.structs import replace
 from world_hall import CALLER, CONFIG, NOW, OTHER_WINDOW, WINDOW, Hall, a_case
 
-from hub import portraits
 from hub.accounts import changes
 from hub.accounts.changes import Job
-from hub.board import Board
 from hub.config import ScreensConfig
+from hub.counter import portraits
+from hub.counter.board import Board
+from hub.counter.windows import Windows
 from hub.rules.access import CONSOLE, Role
 from hub.store import bindings
-from hub.windows import Windows
 from protocol import wire
 from protocol.messages import Portrait, Settings, Slot, Staff
 

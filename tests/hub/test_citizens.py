@@ -14,7 +14,7 @@ from msgspec import structs
 from upstream_world import a_case as agents_case
 from world_hall import Hall, a_case
 
-from hub import rotation
+from hub.citizens import rotation
 from hub.rules.case import Applicant
 from hub.store import cases, citizens, keyring, resealing, traces
 from hub.store import vault as vaults
@@ -285,7 +285,7 @@ ROTATE = """
 import sys
 from contextlib import closing
 from pathlib import Path
-from hub import rotation
+from hub.citizens import rotation
 from hub.store import database
 state = Path(sys.argv[1])
 while True:

@@ -14,7 +14,7 @@ from hub.store import audit, cases, keyring, vault
 from hub.store.database import connect
 
 CONFIG = 'hall = "demo"\nhall_name = "示例大厅"\nstate = "state"\n'
-RUN = "from hub.citizen_commands import group; group(prog_name='pingyi-hub citizens')"
+RUN = "from hub.commands.citizens import group; group(prog_name='pingyi-hub citizens')"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world_hall import KEYS, rated
 
-from hub.retention import NotErasable, Result
+from hub.citizens.retention import NotErasable, Result
 from hub.rules.access import CONSOLE
 from hub.rules.retention import own_part, payload_of, words_of
 from hub.store import answers, audit, cases, traces

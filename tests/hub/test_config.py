@@ -2,7 +2,8 @@
 
 import pytest
 
-from hub.config import BrokerConfig, ConfigError, ScreensConfig, UpstreamConfig, load
+from hub.config import BrokerConfig, ConfigError, ScreensConfig, UpstreamConfig
+from hub.configfile import load
 from protocol.messages import Window
 
 GOOD = """

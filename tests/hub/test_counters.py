@@ -10,7 +10,7 @@ from tls_world import Papers, new_key
 from web_world import EMPTY_WINDOW, WINDOW, open_hall, window_path
 from world_front import request, text
 
-from hub.pairing import PER_CALLER
+from hub.counter.pairing import PER_CALLER
 from hub.rules.access import KEY_SCOPES, Scope
 from hub.rules.case import CaseFacts
 from hub.store import api_keys, certificates

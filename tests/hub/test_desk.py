@@ -20,10 +20,10 @@ from world_hall import (
 )
 
 from hub import errors
-from hub.desk import Desk
+from hub.counter.desk import Desk
+from hub.counter.windows import Windows
 from hub.rules.access import CONSOLE
 from hub.store.invitations import UNSETTLED_LIMIT
-from hub.windows import Windows
 from protocol import signing, wire
 from protocol.messages import Slot, Staff
 

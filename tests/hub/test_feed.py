@@ -9,7 +9,7 @@ from feed_world import OTHER, SMALL, Story
 from web_world import case_path, open_hall
 from world_hall import KEYS, a_case, expired, rated
 
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.rules.access import Scope
 from hub.rules.case import Applicant, Person
 from hub.store import answers, api_keys, audit, citizens, deliveries, erasure, fed, ledger

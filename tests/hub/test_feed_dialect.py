@@ -12,10 +12,11 @@ from upstream_world import KEY, City, now
 from upstream_world import Hub as Store
 from web_world import open_hall
 
-from hub import retention
-from hub.keys import pem_of
+from hub.citizens import retention
+from hub.kiosks.keys import pem_of
 from hub.rules.access import Scope
 from hub.rules.afterwards import Ruled
+from hub.rules.proof import FeedRequest
 from hub.rules.retention import Retention
 from hub.store import (
     additions,
@@ -34,7 +35,6 @@ from hub.upstream.access import Access
 from hub.upstream.dialects import Accepted, AlreadyExists, DialectError, Refused, dialect_of
 from hub.upstream.dialects.hub import Hub
 from hub.upstream.dialects.transport import Reply, Transport
-from hub.upstream.proof import FeedRequest
 
 PROBLEM = "urn:pingyi:problem:"
 

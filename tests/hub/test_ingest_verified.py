@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from world_hall import KEYS, NOW, Hall, an_invitation, rated
 
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.store import keys, ledger
 from hub.store.database import connect
 from hub.verification import report, sources

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 from world_hall import OTHER_WINDOW, TTL_MS, WINDOW, Hall, a_case, rated
 
-from hub import desk as desks
 from hub.config import HubConfig
+from hub.counter import desk as desks
 from hub.notary import load_or_create
 from hub.rules.access import CONSOLE
 from hub.rules.case import Applicant

@@ -14,8 +14,8 @@ from sqlite_utils import Database
 from world_hall import CALLER, NOW, Hall, a_case, rated
 
 from hub.errors import NobodySignedOn, NotPaired
-from hub.keys import remembered
-from hub.roster import Roster
+from hub.kiosks.keys import remembered
+from hub.kiosks.roster import Roster
 from hub.store import bindings, cases, invitations, pauses, revocations
 from hub.store.database import check_guards, connect, migrate
 from hub.store.schema import migrations

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from world_hall import KEYS, NOW, Hall, an_invitation, rated
 
 from hub.__main__ import main
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.store import keys, ledger
 from hub.store.database import connect, migrate
 

@@ -7,7 +7,7 @@ import pytest
 from pages_world import CLERK, IT, SECOND, STAFF, SUPERVISOR, WINDOW, open_pages
 from PIL import Image
 
-from hub.picture import SIZE, UPLOAD_LIMIT
+from hub.counter.picture import SIZE, UPLOAD_LIMIT
 from hub.store import bindings, portraits
 from hub.web.pages import forms
 

@@ -16,8 +16,8 @@ from world_hall import (
     Hall,
 )
 
+from hub.counter.pairing import CODE_MS, CONFIRM_MS, GRACE_MS, PER_CALLER, PER_DEVICE, Codes
 from hub.errors import KioskWorks, NothingToConfirm, TooManyTries, UnknownWindow, WrongCode
-from hub.pairing import CODE_MS, CONFIRM_MS, GRACE_MS, PER_CALLER, PER_DEVICE, Codes
 from hub.rules.access import Caller, Role, scopes_of
 from hub.rules.tries import Tries
 from hub.store import bindings

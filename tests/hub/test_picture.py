@@ -11,8 +11,8 @@ import threading
 import pytest
 from PIL import Image
 
-from hub import picture
-from hub.picture import PictureUnfit, portrait
+from hub.counter import picture
+from hub.counter.picture import PictureUnfit, portrait
 from protocol.messages import PICTURE_LIMIT
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -250,7 +250,7 @@ def test_the_largest_photograph_takes_bounded_memory():
 _LARGEST = """
 import io, re, struct, zlib
 from pathlib import Path
-from hub.picture import portrait
+from hub.counter.picture import portrait
 
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

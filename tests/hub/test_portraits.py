@@ -20,7 +20,7 @@ from world_service import HubProcess, Kiosk
 from hub.__main__ import main as hub_command
 from hub.accounts import changes
 from hub.accounts.changes import Job
-from hub.picture import SIZE
+from hub.counter.picture import SIZE
 from hub.rules.access import CONSOLE, Role
 from hub.store import sessions, users
 from hub.store.database import connect

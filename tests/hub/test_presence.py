@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from hub.presence import HEARD_MS, Presence
+from hub.kiosks.presence import HEARD_MS, Presence
 from protocol.messages import State
 
 BOOT, LATER_BOOT = "a" * 32, "b" * 32

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hub import console as hub_console
+from hub.commands import console as hub_console
 from provisioning import console as desk_console
 
 ROOT = Path(__file__).parents[2]
@@ -51,4 +51,4 @@ def test_no_command_asks_past_these_helpers():
         for path in (ROOT / room).rglob("*.py")
         if "click.confirm" in path.read_text(encoding="utf-8")
     ]
-    assert sorted(map(str, asking)) == ["hub/console.py", "provisioning/console.py"]
+    assert sorted(map(str, asking)) == ["hub/commands/console.py", "provisioning/console.py"]

@@ -11,8 +11,9 @@ from msgspec import structs
 from receipts_world import LEDGER, URL, WORDS, open_receiving
 from world_hall import VAULT, WINDOW, an_invitation, expired, rated, withdrawn
 
-from hub import config, receipts
-from hub.board import Board
+from hub import config, configfile
+from hub.citizens import receipts
+from hub.counter.board import Board
 from hub.rules import tree
 from hub.rules.checkpoint import opened
 from hub.rules.days import DAY_MS
@@ -204,7 +205,7 @@ def test_a_ledger_that_does_not_prove_the_rating_is_told_to_citizen_and_log(hall
     hall.writer.call(
         lambda db: db.execute("UPDATE ledger SET recorded_at = recorded_at + 1 WHERE kind='rated'")
     )
-    with caplog.at_level(logging.CRITICAL, logger="hub.receipts"):
+    with caplog.at_level(logging.CRITICAL, logger="hub.citizens.receipts"):
         page = hall.get(hall.token(invitation))
     assert "台账核验没有通过" in page.words
     assert "核对无误" not in page.words
@@ -315,7 +316,7 @@ def configured(folder, *lines):
     path = folder / "hub.toml"
     text = 'hall = "demo"\nhall_name = "示例大厅"\nstate = "state"\n[public]\n'
     path.write_text(text + "\n".join(lines), encoding="utf-8")
-    return config.load(path, files=False).public
+    return configfile.load(path, files=False).public
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from receipts_world import WORDS, open_receiving
 from world_hall import VAULT, a_case, new_id
 
-from hub import receipts
+from hub.citizens import receipts
 from hub.rules.pace import Pace
 from hub.store import citizens, invitations
 from hub.store.vault import Vault

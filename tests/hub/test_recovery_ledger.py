@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from world_hall import KEYS, NOW, Hall, a_case, an_invitation, expired, rated
 
 from hub.ingest import Ingest
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.store import answers, cases, deliveries, keys, recovery
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault, load_or_create

@@ -11,9 +11,9 @@ from tls_world import HALL, Papers, new_key, now
 from world_front import DAY_MS, Front, request, text
 from world_hall import CALLER
 
-from hub import guard
 from hub.errors import CertificateUnfit, NoRequest
-from hub.renewal import AGAIN_MS
+from hub.kiosks import guard
+from hub.kiosks.renewal import AGAIN_MS
 from hub.store import database, revocations
 from hub.store.writer import Busy
 from protocol import certificates, wire

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from world_hall import KEYS, NOW, rated
 from world_service import HubProcess
 
-from hub import retention
 from hub.__main__ import main
-from hub.nightly import Nightly
-from hub.retention import Result
+from hub.citizens import retention
+from hub.citizens.nightly import Nightly
+from hub.citizens.retention import Result
 from hub.rules.days import DAY_MS, day_start
 from hub.rules.retention import STRIDE_MS, Retention, clock_doubt, own_part
 from hub.store import cases, erasure

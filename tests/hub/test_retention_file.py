@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 from citizens_world import WORDS, Town, erasures, in_first_form, secrets, the_case
 
-from hub.nightly import Nightly
+from hub.citizens.nightly import Nightly
 from hub.rules.retention import Retention
 from hub.store import cases, erasure, traces
 from hub.store.database import connect
@@ -30,7 +30,7 @@ def town(tmp_path):
 RUN = """
 import sys
 from pathlib import Path
-from hub import retention
+from hub.citizens import retention
 from hub.rules.retention import Retention
 from hub.store import vault
 state = Path(sys.argv[1])

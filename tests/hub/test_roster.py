@@ -13,8 +13,8 @@ from tls_world import HALL, Papers, new_key, now, self_signed
 from world_front import DAY_MS, Front, request, text
 from world_hall import rated
 
-from hub.keys import remembered
-from hub.roster import NotBelieved, Roster
+from hub.kiosks.keys import remembered
+from hub.kiosks.roster import NotBelieved, Roster
 from hub.store import database, revocations
 from protocol import certificates, signing, wire
 from protocol.messages import Renewal, Settings

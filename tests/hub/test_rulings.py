@@ -10,7 +10,8 @@ import pytest
 from rulings_world import CLERK_IN_OFFICE, JPEG, OFFICE, PDF, PNG, REASON, RulingHall
 from world_hall import NOW, OTHER_WINDOW, VAULT, rated
 
-from hub import backup, rotation
+from hub import backup
+from hub.citizens import rotation
 from hub.errors import (
     AlreadyRuled,
     DocumentUnfit,

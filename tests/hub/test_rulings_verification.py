@@ -11,7 +11,7 @@ from rulings_world import OFFICE, PDF, PNG, REASON, RulingHall
 from world_hall import KEYS, NOW, VAULT
 
 from hub.__main__ import main
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.notary import load_or_create
 from hub.rules import tree
 from hub.rules.afterwards import Ruled

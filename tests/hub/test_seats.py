@@ -10,8 +10,8 @@ from world_hall import OTHER_WINDOW, SEATS, WINDOW, Hall
 from world_service import HubProcess, Kiosk
 
 from hub.__main__ import main
+from hub.counter.seats import Seats
 from hub.rules.access import Role
-from hub.seats import Seats
 from hub.store import bindings, users
 from hub.store.database import connect
 from protocol.messages import Staff

@@ -9,7 +9,7 @@ from tls_world import HALL, Papers, new_key
 from device import config as kiosk_config
 from device.identity import IdentityError
 from device.tls import of_state
-from hub import config as hub_config
+from hub import configfile as hub_configfile
 from hub.__main__ import main as hub_command
 from hub.link import broker as embedded
 from hub.link import mosquitto
@@ -31,10 +31,10 @@ def test_plain_beyond_this_machine_must_be_said(tmp_path, host):
     """A host that is not loopback needs TLS, or the words insecure = true; on both sides."""
     hub, kiosk = f'[broker]\nhost = "{host}"\n', f'[hub]\nhost = "{host}"\n'
     path = tmp_path / "a.toml"
-    assert "insecure = true" in complaints(hub_config, path, HUB + hub)["broker.tls"]
+    assert "insecure = true" in complaints(hub_configfile, path, HUB + hub)["broker.tls"]
     assert "insecure = true" in complaints(kiosk_config, path, KIOSK + kiosk)["hub.tls"]
     path.write_text(HUB + hub + "insecure = true\n", encoding="utf-8")
-    assert hub_config.load(path).broker.insecure
+    assert hub_configfile.load(path).broker.insecure
     path.write_text(KIOSK + kiosk + "insecure = true\n", encoding="utf-8")
     assert kiosk_config.load(path).hub.insecure
     path.write_text(KIOSK + kiosk + "tls = true\n", encoding="utf-8")
@@ -46,7 +46,7 @@ def test_plain_on_this_machine_is_for_trials(tmp_path, host):
     """On loopback nothing has to be said."""
     path = tmp_path / "a.toml"
     path.write_text(f'{HUB}[broker]\nhost = "{host}"\n', encoding="utf-8")
-    assert not hub_config.load(path).broker.tls
+    assert not hub_configfile.load(path).broker.tls
     path.write_text(f'{KIOSK}[hub]\nhost = "{host}"\n', encoding="utf-8")
     assert not kiosk_config.load(path).hub.tls
 
@@ -54,12 +54,12 @@ def test_plain_on_this_machine_is_for_trials(tmp_path, host):
 def test_tls_takes_all_its_files(tmp_path):
     """What is missing is named; the embedded broker cannot do it; files have to be there."""
     path = tmp_path / "hub.toml"
-    told = complaints(hub_config, path, HUB + '[broker]\ntls = true\ncrl = "crl.pem"\n')
+    told = complaints(hub_configfile, path, HUB + '[broker]\ntls = true\ncrl = "crl.pem"\n')
     named = ("tls", "ca", "certificate", "key", "device_ca", "crl")
     assert set(told) == {f"broker.{key}" for key in named}
     assert "内置消息服务不支持 TLS" in told["broker.tls"]
     text = f"{HUB}[broker]\nembedded = false\ntls = true\n{FILES}"
-    told = complaints(hub_config, path, text)
+    told = complaints(hub_configfile, path, text)
     assert set(told) == {"broker.ca", "broker.certificate", "broker.key"}
     assert "找不到文件" in told["broker.key"]
 
@@ -68,7 +68,7 @@ def test_no_kiosk_may_have_the_name_of_a_hub(tmp_path):
     """`hub-…` has a hub's rights at the broker: refused on both sides."""
     path = tmp_path / "a.toml"
     device = f'[[devices]]\nname = "hub-{HALL}"\npublic_key = "a.toml"\n'
-    assert "大厅服务器" in complaints(hub_config, path, HUB + device)["devices[1].name"]
+    assert "大厅服务器" in complaints(hub_configfile, path, HUB + device)["devices[1].name"]
     text = KIOSK.replace('"k1"', f'"hub-{HALL}"')
     assert "大厅服务器" in complaints(kiosk_config, path, text)["device"]
     assert mosquitto.hub_user(HALL) == f"hub-{HALL}"

@@ -13,10 +13,10 @@ from tls_world import HALL, Papers, SecureMosquitto, knock, now, refusal
 from world_hall import KEYS, rated
 from world_service import HubProcess
 
-from hub import guard as guarding
 from hub.__main__ import main as hub_command
-from hub.guard import Guard
-from hub.guard import Papers as Watched
+from hub.kiosks import guard as guarding
+from hub.kiosks.guard import Guard
+from hub.kiosks.guard import Papers as Watched
 from hub.link.kick import KickError
 from hub.store import database, revocations
 from protocol import signing, topics, wire

@@ -11,8 +11,8 @@ from cryptography.x509.oid import NameOID
 from upstream_cities import NAMES, http, raw_city, speak
 from upstream_world import Hub, a_case, until
 
+from hub.rules.records import service_record
 from hub.upstream.dialects import Accepted, AlreadyExists, Refused, Unavailable, judge
-from hub.upstream.records import service_record
 
 RECORD = service_record(a_case())
 

@@ -7,9 +7,9 @@ import pytest
 from upstream_cities import ACCESS, MARK, NAMES, NOW, WORD, StandIn, http, papers, raw_city, speak
 from upstream_world import Hub, a_case, a_rating, an_invitation
 
+from hub.rules.records import rating_record, service_record
 from hub.store import deliveries
 from hub.upstream.dialects import Accepted, AlreadyExists, Refused, Unavailable
-from hub.upstream.records import rating_record, service_record
 
 STRANGE = '示例：𠮷㛃 a&b=c+d%2F "引号" \\ <b>\n第二行;'
 SERVICE = service_record(a_case(matter="示例事项 & 更多=1+1", task_handle_item="T" * 31 + "01"))

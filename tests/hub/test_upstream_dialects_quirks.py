@@ -4,10 +4,10 @@ import pytest
 from upstream_cities import ACCESS, NAMES, papers, quirks_file, speak
 from upstream_world import a_case, a_rating, an_invitation
 
+from hub.rules.records import CITIZEN, FIELDS, PRESSED, rating_record, service_record
 from hub.upstream.access import Access
 from hub.upstream.dialects import DialectError
 from hub.upstream.quirks import SECTIONS, Fields, Omit, QuirksError, load
-from hub.upstream.records import CITIZEN, FIELDS, PRESSED, rating_record, service_record
 from hub.upstream.shaping import Unwritable, shape
 
 SERVICE = service_record(

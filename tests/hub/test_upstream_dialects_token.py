@@ -6,8 +6,8 @@ import pytest
 from upstream_cities import TOKEN, WORD, StandIn, http, raw_city, speak
 from upstream_world import a_case
 
+from hub.rules.records import service_record
 from hub.upstream.dialects import Accepted, Refused, Unavailable
-from hub.upstream.records import service_record
 
 OK = http(200, b'{"code": 200, "msg": ""}')
 

@@ -1,6 +1,6 @@
 from upstream_world import NOW, a_case, a_rating, an_invitation
 
-from hub.upstream.records import (
+from hub.rules.records import (
     local_time,
     masked,
     rated_at,

@@ -12,7 +12,7 @@ from jwt.utils import base64url_decode, base64url_encode
 from world_hall import KEYS, NOW, an_invitation, expired, rated, withdrawn
 
 from hub.__main__ import main
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.notary import load_or_create
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign

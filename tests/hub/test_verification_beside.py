@@ -8,7 +8,7 @@ from citizens_world import WORDS, Town
 from rulings_world import JPEG, PDF, PNG, RulingHall
 from world_hall import KEYS, VAULT, Hall, rated
 
-from hub.keys import pem_of
+from hub.kiosks.keys import pem_of
 from hub.rules.days import DAY_MS
 from hub.rules.retention import Retention
 from hub.store import answers, audit, database, deliveries, documents, keys, ledger, reckoning

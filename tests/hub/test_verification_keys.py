@@ -17,9 +17,9 @@ from world_front import text
 from world_hall import NOW, an_invitation, rated
 
 from hub.__main__ import main
-from hub.keys import pem_of, present, remembered
+from hub.kiosks.keys import pem_of, present, remembered
+from hub.kiosks.roster import Roster
 from hub.notary import load_or_create
-from hub.roster import Roster
 from hub.store import certificates, invitations, keys, ledger, revocations
 from hub.store.database import connect, migrate
 from hub.store.keys import Arrival

@@ -13,13 +13,14 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from world_hall import bind
 
-from hub.bindings import Bindings
 from hub.config import WindowConfig
-from hub.desk import Desk
+from hub.counter.bindings import Bindings
+from hub.counter.desk import Desk
+from hub.counter.pairing import Codes
+from hub.counter.windows import Windows
 from hub.feed import Feeds
-from hub.pairing import Codes
-from hub.renewal import Renewals
-from hub.roster import Roster
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster
 from hub.rules.access import KEY_SCOPES
 from hub.rules.checkpoint import Verifier
 from hub.rulings import Rulings
@@ -30,7 +31,6 @@ from hub.store.writer import Writer
 from hub.web import app, auth
 from hub.web.ledger import PublicLedger
 from hub.web.values import Health
-from hub.windows import Windows
 from protocol import signing
 from protocol.messages import Staff
 

@@ -8,22 +8,22 @@ from cryptography.hazmat.primitives import serialization
 from tls_world import HALL, Papers, now
 from world_hall import SEATS, bind
 
-from hub.bindings import Bindings
-from hub.board import Board
 from hub.config import WindowConfig
-from hub.guard import Guard
-from hub.guard import Papers as Watched
+from hub.counter.bindings import Bindings
+from hub.counter.board import Board
+from hub.counter.pairing import Codes
+from hub.counter.windows import Windows
 from hub.ingest import Ingest
-from hub.keys import remembered
-from hub.pairing import Codes
-from hub.presence import Presence
+from hub.kiosks.guard import Guard
+from hub.kiosks.guard import Papers as Watched
+from hub.kiosks.keys import remembered
+from hub.kiosks.presence import Presence
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster
 from hub.reception import Reception
-from hub.renewal import Renewals
-from hub.roster import Roster
 from hub.store import certificates
 from hub.store.database import connect, migrate
 from hub.store.writer import Writer
-from hub.windows import Windows
 from protocol import certificates as x509
 from protocol import signing, wire
 from protocol.messages import Renewal, State

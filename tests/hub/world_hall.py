@@ -8,19 +8,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from hub.bindings import Bindings
-from hub.board import Board
 from hub.config import DeviceConfig, HubConfig, WindowConfig
-from hub.desk import Desk
+from hub.counter.bindings import Bindings
+from hub.counter.board import Board
+from hub.counter.desk import Desk
+from hub.counter.pairing import Codes
+from hub.counter.windows import Windows
 from hub.ingest import Ingest
-from hub.pairing import Codes
 from hub.rules.access import Caller, Scope
 from hub.rules.case import Applicant, Case
 from hub.store import bindings, invitations
 from hub.store.database import connect, migrate
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Writer
-from hub.windows import Windows
 from protocol import signing
 from protocol.catalogue import CURRENT
 from protocol.messages import Expired, Invitation, Rated, Staff, Stamp, Window, Withdrawn

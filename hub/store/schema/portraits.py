@@ -7,7 +7,7 @@ PORTRAITS = (
         name TEXT NOT NULL,         -- whom it shows: the clerk that the account was then
         number TEXT NOT NULL,
         digest TEXT NOT NULL,       -- SHA-256 of the picture, hex
-        picture BLOB NOT NULL,      -- JPEG, made anew by `hub.picture`
+        picture BLOB NOT NULL,      -- JPEG, made anew by `hub.counter.picture`
         added_at INTEGER NOT NULL   -- milliseconds since 1970
     ) STRICT
     """,

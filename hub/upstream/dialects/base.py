@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from hub.upstream.records import Record
+from hub.rules.records import Record
 
 Kind = Literal["service", "rating", "update", "ruling", "addition"]
 """An update is a service record whose case the city has, in an older version; a ruling is the

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
+from hub.rules.records import Record
 from hub.upstream.dialects.base import OF_CASES, Kind
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped
 from hub.upstream.dialects.signed import Signer
 from hub.upstream.dialects.transport import Parcel, Transport
 from hub.upstream.quirks import Quirks, there
-from hub.upstream.records import Record
 
 
 class Envelope(Shaped):

@@ -2,10 +2,10 @@
 
 from urllib.parse import urlencode
 
+from hub.rules.records import Record
 from hub.upstream.dialects.base import Kind
 from hub.upstream.dialects.shaped import FORM, Packed, Shaped
 from hub.upstream.dialects.transport import Parcel
-from hub.upstream.records import Record
 
 
 class Flat(Shaped):

@@ -4,12 +4,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from hub.rules.records import Record
 from hub.upstream.dialects.base import Kind
 from hub.upstream.dialects.shaped import FORM, Packed, Shaped
 from hub.upstream.dialects.signed import Signer
 from hub.upstream.dialects.transport import Parcel, Transport
 from hub.upstream.quirks import Quirks
-from hub.upstream.records import Record
 
 
 class Form(Shaped):

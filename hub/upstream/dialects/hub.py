@@ -3,6 +3,8 @@
 import msgspec
 from msgspec import Struct
 
+from hub.rules.proof import FedKind, FeedRequest, Proof
+from hub.rules.records import Record, masked, of_citizen
 from hub.upstream.dialects.base import (
     OF_CASES,
     Accepted,
@@ -16,9 +18,7 @@ from hub.upstream.dialects.base import (
 )
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped
 from hub.upstream.dialects.transport import Parcel, Reply, Transport, fault_of_the_way, unreadable
-from hub.upstream.proof import FedKind, FeedRequest, Proof
 from hub.upstream.quirks import Quirks
-from hub.upstream.records import Record, masked, of_citizen
 
 NO_PROOF = "（未发送）找不到评价器签名的原文或公钥，无法证明这条评价"
 _REFUSALS = {"urn:pingyi:problem:feed_refused", "urn:pingyi:problem:invalid_fields"}

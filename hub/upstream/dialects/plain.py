@@ -5,11 +5,11 @@ import ssl
 import msgspec
 from msgspec import Struct
 
+from hub.rules.records import Record
 from hub.upstream.dialects.base import Accepted, AlreadyExists, Answer, Kind, Refused, Unavailable
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped
 from hub.upstream.dialects.transport import Parcel, Reply, Transport, fault_of_the_way, unreadable
 from hub.upstream.quirks import Addresses, Quirks
-from hub.upstream.records import Record
 
 
 class _Reply(Struct):

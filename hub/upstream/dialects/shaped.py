@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 
 from msgspec import Struct, structs
 
+from hub.rules.records import Record, masked, of_citizen
 from hub.upstream.dialects.answers import judge, keepable, strike
 from hub.upstream.dialects.base import (
     OF_CASES,
@@ -22,7 +23,6 @@ from hub.upstream.dialects.base import (
 )
 from hub.upstream.dialects.transport import Parcel, Reply, Transport
 from hub.upstream.quirks import Fields, Quirks, there
-from hub.upstream.records import Record, masked, of_citizen
 from hub.upstream.shaping import Unwritable, shape
 from hub.upstream.sm import SmError
 

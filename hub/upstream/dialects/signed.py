@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from hub.rules.records import local_time
 from hub.upstream.access import Keys
 from hub.upstream.quirks import Sm2
-from hub.upstream.records import local_time
 from hub.upstream.sm import SmError, encode
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from hub.rules.records import Record, local_time
 from hub.upstream.access import Keys
 from hub.upstream.dialects import answers
 from hub.upstream.dialects.base import Answer, Exchange, Keep, Kind, Unavailable, forget
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped, address_only
 from hub.upstream.dialects.transport import Parcel, Reply, Transport
 from hub.upstream.quirks import Quirks, there
-from hub.upstream.records import Record, local_time
 from hub.upstream.sm import encode, sm3, sm4_encrypt
 
 EARLY = 0.1

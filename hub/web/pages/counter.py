@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
-from hub.bindings import WindowStatus
+from hub.counter.bindings import WindowStatus
 from hub.errors import KioskWorks, TooManyTries, UnknownWindow, WrongCode
 from hub.rules.access import Scope
 from hub.store import portraits

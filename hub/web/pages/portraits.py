@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from hub import portraits
 from hub.accounts import changes
-from hub.picture import UPLOAD_LIMIT
+from hub.counter import portraits
+from hub.counter.picture import UPLOAD_LIMIT
 from hub.rules.access import Scope
 from hub.store import portraits as kept
 from hub.web.pages import forms, render

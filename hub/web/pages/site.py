@@ -12,12 +12,12 @@ from hub.accounts.denials import Denials
 from hub.accounts.door import Door, Person
 from hub.accounts.passwords import Hasher
 from hub.accounts.register import Register
-from hub.bindings import Bindings
-from hub.desk import Desk
-from hub.pairing import Codes
-from hub.picture import Studio
-from hub.renewal import Renewals
-from hub.roster import Roster
+from hub.counter.bindings import Bindings
+from hub.counter.desk import Desk
+from hub.counter.pairing import Codes
+from hub.counter.picture import Studio
+from hub.kiosks.renewal import Renewals
+from hub.kiosks.roster import Roster
 from hub.rulings import Rulings
 from hub.web.pages.forms import Form
 

@@ -1,6 +1,6 @@
 """Whose photograph citizens see beside a clerk's name: jobs of the writer, each in the audit trail.
 
-What is given is made by `hub.picture`; kiosks learn of it from `hub.board`.
+What is given is made by `hub.counter.picture`; kiosks learn of it from `hub.counter.board`.
 """
 
 from hub.accounts.changes import Job, user

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlite_utils import Database
 
-from hub import rotation
+from hub.citizens import rotation
 from hub.rules.access import HUB
 from hub.rules.days import DAY_MS
 from hub.rules.retention import Retention, clock_doubt

@@ -10,6 +10,8 @@ from typing import TypeVar
 import msgspec
 from sqlite_utils import Database
 
+from hub.counter.pairing import Candidate, Codes
+from hub.counter.windows import Windows
 from hub.errors import (
     KioskWorks,
     NothingToConfirm,
@@ -18,12 +20,10 @@ from hub.errors import (
     WindowTaken,
     WrongCode,
 )
-from hub.pairing import Candidate, Codes
 from hub.rules.access import HUB, Caller, Scope
 from hub.rules.days import day_start
 from hub.store import audit, bindings, invitations, pauses
 from hub.store.writer import Busy, Stopped, Writer
-from hub.windows import Windows
 from protocol.messages import Staff
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlite_utils import Database
 
 from hub.config import ConfigError, HubConfig
-from hub.roster import Roster
+from hub.kiosks.roster import Roster
 from hub.store import keys as store
 
 log = logging.getLogger(__name__)

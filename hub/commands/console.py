@@ -10,9 +10,10 @@ from typing import NoReturn
 import click
 from sqlite_utils import Database
 
-from hub import config as configuration
+from hub import configfile
 from hub.accounts.changes import Job
 from hub.clock import epoch_ms
+from hub.config import ConfigError, HubConfig
 from hub.errors import DeskError
 from hub.rules.access import CONSOLE
 from hub.store import database as store
@@ -29,11 +30,11 @@ CONFIG = click.option(
 )
 
 
-def load(file: Path, *, files: bool = True) -> tuple[configuration.HubConfig, Path]:
+def load(file: Path, *, files: bool = True) -> tuple[HubConfig, Path]:
     """Return the configuration and what its paths are relative to; ends with 2 if it is faulty."""
     try:
-        return configuration.load(file, files=files), file.parent
-    except configuration.ConfigError as error:
+        return configfile.load(file, files=files), file.parent
+    except ConfigError as error:
         fail(str(error), 2)
 
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from sqlite_utils import Database
 
 from hub.config import ScreensConfig
-from hub.pairing import Codes
+from hub.counter.pairing import Codes
+from hub.counter.windows import Windows
 from hub.store import bindings, invitations, pauses, portraits, recovery
 from hub.store.writer import Busy, Stopped, Writer
-from hub.windows import Windows
 from protocol import wire
 from protocol.catalogue import CURRENT
 from protocol.messages import Pairing, Portrait, Resend, Settings, Slot

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 from sqlite_utils import Database
 
+from hub.counter.windows import Windows
 from hub.errors import (
     AlreadyRated,
     AnotherClerk,
@@ -26,7 +27,6 @@ from hub.rules.case import Case
 from hub.store import audit, bindings, cases, deliveries, feed, invitations, pauses, recovery
 from hub.store.vault import Vault
 from hub.store.writer import Writer
-from hub.windows import Windows
 from protocol.identifiers import identifier
 from protocol.messages import Invitation, Staff, Window
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from hub import console
 from hub.accounts import changes
 from hub.accounts.wording import SCOPES
 from hub.clock import epoch_ms
-from hub.console import CONFIG
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.rules.access import KEY_SCOPES, Scope
 from hub.rules.days import CHINA
 from hub.store import api_keys

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
 from hub.errors import CertificateUnfit, NoRequest
-from hub.roster import NotBelieved, Roster
+from hub.kiosks.roster import NotBelieved, Roster
 from hub.rules.access import HUB, Caller
 from hub.store import audit, certificates, revocations
 from hub.store.certificates import Request

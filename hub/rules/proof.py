@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta
 
+from hub.rules.records import FIELDS, TIMES, Record
 from hub.rules.settle import GRACE_MS
-from hub.upstream.records import FIELDS, TIMES, Record
 from protocol import signing, wire
 from protocol.errors import ProtocolError
 from protocol.messages import Count, Invitation, Part, Pem, Rated
@@ -65,7 +65,7 @@ class Proof(Part, frozen=True, kw_only=True):
 
 
 class FeedRequest(Part, frozen=True, kw_only=True):
-    """One record as `hub.upstream.records` makes it; all but a service record with its proof."""
+    """One record as `hub.rules.records` makes it; all but a service record with its proof."""
 
     kind: FedKind
     record: dict[str, Value]

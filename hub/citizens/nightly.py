@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from hub import retention
-from hub.retention import SMALL, Result
+from hub.citizens import retention
+from hub.citizens.retention import SMALL, Result
 from hub.rules.days import CHINA_MS, DAY_MS
 from hub.rules.retention import Retention
 from hub.store import database, erasure

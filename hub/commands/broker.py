@@ -8,16 +8,16 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
-from hub import console
 from hub.clock import epoch_ms
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.config import ConfigError, HubConfig
-from hub.console import CONFIG
 from hub.gate import device_ca
-from hub.keys import present, public_keys
+from hub.kiosks.keys import present, public_keys
+from hub.kiosks.roster import Roster
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.mosquitto import Plan, hub_user
-from hub.roster import Roster
 from hub.store import audit, certificates, database, revocations
 
 FILE = click.Path(path_type=Path, dir_okay=False)

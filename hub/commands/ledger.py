@@ -10,10 +10,11 @@ import click
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from hub import console, notary
+from hub import notary
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.config import ConfigError
-from hub.console import CONFIG
-from hub.keys import public_keys
+from hub.kiosks.keys import public_keys
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.notary import LedgerKeyError

@@ -11,10 +11,10 @@ from typing import get_args
 import click
 from sqlite_utils import Database
 
-from hub import console
 from hub.clock import epoch_ms
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.config import HubConfig
-from hub.console import CONFIG
 from hub.rules.days import CHINA
 from hub.rules.retention import payload_of
 from hub.store import backlog, database, deliveries, exchanges, fed

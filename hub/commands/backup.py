@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from hub import backup as backups
-from hub import console
 from hub.backup import BackupError
 from hub.clock import epoch_ms
-from hub.console import CONFIG
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.rules.days import CHINA
 from hub.store import database, recovery
 from hub.store.database import LedgerLost

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 from sqlite_utils import Database
 
-from hub import console, retention, rotation
+from hub.citizens import retention, rotation
+from hub.citizens.retention import NotErasable, Result
 from hub.clock import epoch_ms
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.config import HubConfig
-from hub.console import CONFIG
-from hub.retention import NotErasable, Result
 from hub.rules.access import CONSOLE
 from hub.store import audit, cases, citizens, database, keyring, resealing
 from hub.store import vault as vaults

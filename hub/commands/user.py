@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from hub import console
 from hub.accounts import changes, passwords
 from hub.accounts.wording import ROLE_MEANINGS, ROLES, when
-from hub.console import CONFIG
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.errors import DeskError
 from hub.rules.access import Role
 from hub.store import users

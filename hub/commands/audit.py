@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from hub import console
 from hub.accounts import wording
-from hub.console import CONFIG
+from hub.commands import console
+from hub.commands.console import CONFIG
 from hub.store import audit as trail
 
 
