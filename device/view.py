@@ -20,8 +20,7 @@ class View(Struct, frozen=True):
     time (since 1970), None while it is not known. `text_input` offers a field for the citizen's
     own words (a keyboard or writing pad is attached). `device` is the kiosk's name, for hall IT.
     `portrait` is the photograph of the clerk whom the settings name, None without one; its
-    picture may be damaged. `ready` is False while the screen after the tap takes no press yet:
-    nothing is drawn of it, but the field is not opened either.
+    picture may be damaged. `ready` is False while the screen after the tap takes no press yet.
     """
 
     session: Session = Session()

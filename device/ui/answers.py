@@ -8,7 +8,7 @@ from device.events import Draft
 from device.session import UNDO_MS
 from device.ui import faces, frame, own_words, reasons, theme
 from device.ui.answers_plan import Plan
-from device.ui.controls import OUTLINE, PRIMARY, worded
+from device.ui.controls import OUTLINE, PRIMARY, Plate, worded
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
 from device.ui.theme import GAP, MARGIN
@@ -40,6 +40,17 @@ def draw(sheet: Sheet, view: View, hands: Hands) -> None:
     if field is not None:
         own_words.field(sheet, hands, draft, field, ready=view.ready)
     _actions(sheet, view, hands, draft, plan.foot)
+    _arm(sheet, ready=view.ready)
+
+
+def _arm(sheet: Sheet, *, ready: bool) -> None:
+    """Have all that can be pressed rise at once; the way to the own page can be read at any time.
+
+    Until then it lies flat, so that nobody takes for lost what was pressed too early.
+    """
+    for key, widget in sheet.keys.items():
+        if isinstance(widget, Plate) and key != "page":
+            widget.stand(sheet, up=ready)
 
 
 # ---------------------------------------------------------------- thanks

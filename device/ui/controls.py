@@ -9,7 +9,7 @@ from kivy.uix.textinput import TextInput
 from kivy.uix.widget import Widget
 
 from device.ui import theme
-from device.ui.sheet import Box, Sheet, rounded
+from device.ui.sheet import Box, Card, Sheet, rounded
 from device.ui.theme import Role
 from protocol.messages import readable
 
@@ -31,6 +31,8 @@ PLAIN = Look(Role.CARD, Role.EDGE, Role.INK, Role.SHADE)
 CHOSEN = Look(Role.ACTION, Role.ACTION, Role.ACTION_INK, Role.ACTION_DEEP)
 PRIMARY = CHOSEN
 OUTLINE = Look(Role.PAPER, Role.STONE, Role.INK)
+FLAT = Look(Role.SUNK, Role.EDGE, Role.INK)
+"""Of whatever takes no press yet."""
 
 
 class Plate(Widget):
@@ -39,7 +41,8 @@ class Plate(Widget):
     A finger that slides off takes its touch back. `alive` is False once it is off the screen.
     `reach` is where a finger counts, if that is more than what is seen. Where the moment of the
     touch matters, `begin` is called instead of `action` when a finger comes down, and what it
-    returns when that finger comes up. A plate with neither is inert.
+    returns when that finger comes up. A plate with neither is inert. One that is not `up` lies
+    flat and does not sink: `action` is not called, `begin` is, so that the press can be counted.
     """
 
     def __init__(
@@ -62,21 +65,37 @@ class Plate(Widget):
         self.alive = True
         self.action = action
         self.begin = begin
+        self.up = True
+        self._look = look
         self._depth = sheet.length(theme.SINK)
         with self.canvas.before:
+            self._shade = sheet.paint(look.shade) if look.shade else None
             if look.shade:
-                sheet.paint(look.shade)
                 rounded(sheet, box._replace(y=box.y + theme.SINK), theme.RADIUS)
             PushMatrix()
             self._shift = Translate(0, -self._depth if sunk else 0)
         with self.canvas:
-            sheet.paint(look.edge)
+            self._edge = sheet.paint(look.edge)
             rounded(sheet, box, theme.RADIUS)
-            sheet.paint(look.fill)
+            self._fill = sheet.paint(look.fill)
             inner = box.inset(look.edge_width, look.edge_width)
             rounded(sheet, inner, theme.RADIUS - look.edge_width)
         with self.canvas.after:
             PopMatrix()
+
+    def stand(self, sheet: Sheet, *, up: bool) -> None:
+        """Rise from the paper, ready to be pressed, or lie flat in it; no word moves."""
+        if up == self.up:
+            return
+        self.up = up
+        look = self._look if up else FLAT
+        self.fill = look.fill
+        self._fill.rgba = sheet.mode.palette[look.fill]
+        self._edge.rgba = sheet.mode.palette[look.edge]
+        if self._shade is not None:
+            self._shade.a = 1 if up else 0
+        for text in self.children:
+            text.dye(sheet, look.ink)
 
     def collide_point(self, x: float, y: float) -> bool:
         """Whether a finger at this place means this button."""
@@ -85,14 +104,15 @@ class Plate(Widget):
 
     def on_touch_down(self, touch: Any) -> bool:
         """Sink under a finger, or the left button of a mouse: no other one means anything."""
-        inert = self.action is None and self.begin is None
+        inert = self.begin is None and (self.action is None or not self.up)
         if inert or getattr(touch, "button", "left") != "left":
             return False
         if not self.collide_point(*touch.pos):
             return False
         touch.grab(self)
         touch.ud[self] = self.begin() if self.begin is not None else self.action
-        self._shift.y = -self._depth
+        if self.up:
+            self._shift.y = -self._depth
         return True
 
     def on_touch_up(self, touch: Any) -> bool:
@@ -155,7 +175,8 @@ class Field(TextInput):
     """The citizen's own words: at most 150 signs, kept exactly as they are typed.
 
     Nothing can be copied out of it or pasted into it: the clipboard would carry one
-    citizen's words to the next. While `ready` is False no finger opens it.
+    citizen's words to the next. While `ready` is False no finger opens it. `paper` is the card
+    that it lies on.
     """
 
     def __init__(self, sheet: Sheet, hint: str, text: str, changed: Callable[[str], None]) -> None:
@@ -184,6 +205,7 @@ class Field(TextInput):
         self.key = "comment"
         self.alive = True
         self.ready = True
+        self.paper: Card | None = None
         self._changed = changed
         self.bind(text=self._tell)
 

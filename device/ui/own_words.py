@@ -2,7 +2,7 @@
 
 from device.events import Draft
 from device.ui import qr, theme
-from device.ui.controls import COMMENT_LIMIT, FIELD_AIR, Field, Look, Plate, on_button
+from device.ui.controls import COMMENT_LIMIT, FIELD_AIR, FLAT, Field, Look, Plate, on_button
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
 from device.ui.theme import Role
@@ -70,7 +70,7 @@ def field(sheet: Sheet, hands: Hands, draft: Draft, box: Box, *, ready: bool) ->
 
     def lay() -> None:
         sheet.panel(box, Role.STONE)
-        sheet.panel(box.inset(2, 2), Role.CARD, radius=theme.RADIUS - 2)
+        own.paper = sheet.panel(box.inset(2, 2), Role.CARD, radius=theme.RADIUS - 2)
         sheet.place(own)
         own.lay(sheet.pixels(place))
         own.alive = True
@@ -86,6 +86,8 @@ def field(sheet: Sheet, hands: Hands, draft: Draft, box: Box, *, ready: bool) ->
         )
 
     sheet.part("field", box, lay)
+    if own.paper is not None:
+        own.paper.dye(sheet, Role.CARD if ready else FLAT.fill)
     sheet.part("count", (len(draft.comment), box), count)
 
 

@@ -81,9 +81,9 @@ class Sheet(Widget):
         """Return the size of type for this picture: one step larger in 长者模式."""
         return theme.up(size) if self.mode.elder else size
 
-    def paint(self, role: Role) -> None:
-        """Take up a colour on the open canvas."""
-        Color(*self.mode.palette[role])
+    def paint(self, role: Role) -> Color:
+        """Take up a colour on the open canvas; return it, for one who changes it later."""
+        return Color(*self.mode.palette[role])
 
     # ------------------------------------------------------------ parts
 
@@ -204,9 +204,10 @@ class Sheet(Widget):
 
     def panel(
         self, box: Box, fill: Role, *, radius: float = theme.RADIUS, shade: Role | None = None
-    ) -> None:
+    ) -> "Card":
         """Draw a plain card, with a hairline of shadow under it if `shade` is given."""
-        self.place(Card(self, box, fill, radius=radius, shade=shade))
+        card: Card = self.place(Card(self, box, fill, radius=radius, shade=shade))
+        return card
 
     def drawing(self, draw: Callable[[], None]) -> None:
         """Draw with Kivy's own instructions."""
@@ -229,8 +230,13 @@ class Card(Widget):
             if shade:
                 sheet.paint(shade)
                 rounded(sheet, box._replace(y=box.y + 3), radius)
-            sheet.paint(fill)
+            self._paint = sheet.paint(fill)
             rounded(sheet, box, radius)
+
+    def dye(self, sheet: Sheet, fill: Role) -> None:
+        """Change its colour."""
+        self.fill = fill
+        self._paint.rgba = sheet.mode.palette[fill]
 
 
 class Text(Widget):
@@ -265,8 +271,13 @@ class Text(Widget):
         )
         self.texture_pos = (round(place[0]), round(place[1]))
         with self.canvas:
-            sheet.paint(colour)
+            self._paint = sheet.paint(colour)
             Rectangle(texture=setter.texture, pos=self.texture_pos, size=self.texture_size)
+
+    def dye(self, sheet: Sheet, colour: Role) -> None:
+        """Change its colour."""
+        self.colour = colour
+        self._paint.rgba = sheet.mode.palette[colour]
 
 
 def rounded(sheet: Sheet, box: Box, radius: float) -> None:

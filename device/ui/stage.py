@@ -71,7 +71,7 @@ class Stage:
             screen.draw(view)
             self.watch(view)
 
-        self._driver = self._kiosk.start(draw, self._drain, self._at)
+        self._driver = self._kiosk.start(draw, self._drain)
 
     def _at(self, moment: int) -> None:
         """Have the picture drawn anew at `moment` (ms); the last one asked for counts."""

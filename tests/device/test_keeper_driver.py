@@ -198,7 +198,7 @@ def test_reasons_that_are_unfolded_are_to_be_read_first_too(kiosk):
     kiosk.tap(1)
     kiosk.reads()
     assert kiosk.driver.ready is not None
-    kiosk.driver.handle(Stay(kiosk.clock))
+    kiosk.driver.handle(Stay(kiosk.clock, moved=True))
     kiosk.driver.handle(Choose(kiosk.clock + READ_MS - 1, "510"))
     assert kiosk.driver.session.draft.reasons == ()
     kiosk.driver.handle(Choose(kiosk.clock + READ_MS, "510"))

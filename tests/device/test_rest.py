@@ -1,4 +1,4 @@
-"""A kiosk at rest: it does little, wakes at once, and ends when it is told to."""
+"""When a kiosk draws: at rest and after the tap it does little, and wakes at once; how it ends."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from device import identity
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("rest_child.py")
+READY = Path(__file__).with_name("ready_child.py")
 
 
 @pytest.fixture
@@ -51,6 +52,30 @@ def test_at_rest_little_is_done_and_an_invitation_is_drawn_at_once(file):
     assert facts["took"] < 0.35, facts
     assert facts["screen"]
     assert facts["asking"] >= 12, facts
+
+
+def test_the_buttons_after_the_tap_rise_by_themselves_when_they_take_a_press(file):
+    """Flat until then, all at once, drawn a single time: the kiosk's own ticks are stopped.
+
+    Pressed too early nothing sinks and nothing unfolds; unfolded reasons lie flat as well; and a
+    screen whose buttons stand draws nothing any more.
+    """
+    configured = file.read_text(encoding="utf-8")
+    file.write_text(
+        configured.replace("fullscreen = false", "fullscreen = false\ntext_input = true"),
+        encoding="utf-8",
+    )
+    with program(READY, file) as running:
+        out, errors = running.communicate(timeout=120)
+    assert running.returncode == 0, errors[-3000:]
+    assert json.loads(out) == {
+        "flat": [True, True],
+        "folded": True,
+        "refused": ["early_touch"],
+        "raised": [{"early": False, "drawn": 1}] * 2,
+        "still": True,
+        "chosen": ["214"],
+    }
 
 
 def told_to_end(running):
