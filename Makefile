@@ -7,7 +7,7 @@ OUT ?= out
 READY := $(VENV)/.ready
 PIP_LOG := $(VENV)/pip.log
 # What pip cannot bring: the Chinese typeface, the production broker, the drawing libraries.
-SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri systemd udev umockdev espeak-ng alsa-utils faketime
+SYSTEM := fonts-noto-cjk mosquitto libgl1 libegl1 libgles2 libgl1-mesa-dri systemd udev umockdev espeak-ng alsa-utils faketime xvfb
 
 .PHONY: help install system check format test demo bench screens torture schemas clean
 

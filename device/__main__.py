@@ -14,6 +14,7 @@ import click
 
 from device import config as configuration
 from device import crash
+from device.console import Commands
 from device.keypad.keypad_commands import keypad
 from device.splash import NoWindow
 from device.troubles import unusable
@@ -45,7 +46,7 @@ CONFIG = click.option(
 HEADLESS = click.option("--headless", is_flag=True, help="没有显示器时在内存中绘制。")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """评价器：显示办件，请群众评价，断网时先保存在本机。"""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -172,7 +173,7 @@ def _renew(state: Path, *, discard: bool) -> None:
     from device import new_key as new_keys  # noqa: PLC0415 - as above
     from device.assembly import InUse, only_one  # noqa: PLC0415
 
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with only_one(state):
             copy = new_keys.spare_outcomes(state, discard=discard)

@@ -98,7 +98,7 @@ class Kiosk:
 
     def __init__(self, config: KioskConfig, base: Path) -> None:
         state = base / config.state
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as undo:
             self._lock = undo.enter_context(only_one(state))
             key = identity.load(state / "device-key.pem")

@@ -14,10 +14,9 @@ from device.voice import settings as voices
 from device.voice.settings import VoiceConfig
 from device.watchdog import WatchdogConfig
 from protocol import strict
-from protocol.certificates import HUB
 from protocol.errors import TopicError
 from protocol.messages import Part
-from protocol.topics import name
+from protocol.topics import HUB, name
 
 
 class ConfigError(Exception):

@@ -49,7 +49,7 @@ def load(path: Path) -> ec.EllipticCurvePrivateKey:
 def load_or_create(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the key, or make it: whole on the disk or not at all, whatever the power does."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.new")  # two may begin at once
         data = signing.generate_key().private_bytes(
             serialization.Encoding.PEM,
@@ -92,7 +92,7 @@ def store(state: Path, chain: str, terms: Terms) -> None:
     """
     # Not one file after the other: a certificate beside the CA of another authority, or beside
     # the address of another hub, would be an identity that nobody gave.
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     place = state / f"identity-{secrets.token_hex(8)}"
     try:
         place.mkdir(mode=0o700)

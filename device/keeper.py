@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from device import events, portraits
+from device import events
 from device.asked import Asked
 from device.events import Effect
+from device.hearing import ANSWER_MS, Hearing
 from device.offers import Offers
 from device.orders import Orders
 from device.outbox import Full, Outbox
@@ -26,14 +27,15 @@ from device.sender import Publisher, Sender
 from device.state import Screen
 from device.timekeeping import HubTime
 from protocol import wire
-from protocol.errors import ProtocolError, TopicError
-from protocol.messages import Portrait, Receipt, Settings, Shown, Slot, State
+from protocol.errors import ProtocolError
+from protocol.messages import Portrait, Settings, Shown, State
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
 
+__all__ = ["ANSWER_MS", "HEARTBEAT_MS", "STORAGE_MS", "TIDY_MS", "Keeper"]
+
 HEARTBEAT_MS = 15_000
-ANSWER_MS = 40_000
 TICK_S = 0.25
 
 STORAGE_MS = 5_000
@@ -93,19 +95,25 @@ class Keeper:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._post: Callable[[events.Event], None] = lambda _: None
-        self._settings_changed: Callable[[Settings], None] = lambda _: None
-        self._portrait_changed: Callable[[Portrait | None], None] = lambda _: None
         self._connection = 0
         self._connected = False
-        self._heard_ms: int | None = None
         self._beat_ms = 0
-        self._settings_version = -1
         self._tidied_ms = now()
         self._looked_ms = now()
         self._sender = Sender(outbox, link, now)
         self._ticked_ms = 0
         self._screen = "starting"
         self.refused: Counter[str] = Counter()
+        self._hearing = Hearing(
+            boot,
+            orders=self._orders,
+            offers=self._offers,
+            resending=self._resending,
+            sender=self._sender,
+            renewing=renewing,
+            refused=self.refused,
+            now=now,
+        )
 
     # ------------------------------------------------------------ from other threads
 
@@ -120,8 +128,8 @@ class Keeper:
 
         `portrait` gets the photograph of the clerk, None when there is none any more.
         """
-        self._post, self._settings_changed = post, settings
-        self._portrait_changed = portrait
+        self._post = post
+        self._hearing.settings, self._hearing.portrait = settings, portrait
         self._inbox.put(self._orders.recover)
         self._thread.start()
 
@@ -164,13 +172,12 @@ class Keeper:
     def receive(self, leaf: Leaf, payload: bytes, retained: bool) -> None:
         """Take a message of the hub."""
         del retained  # what it means is decided by versions and by the hub's time
-        self._inbox.put(lambda: self._on_message(leaf, payload))
+        self._inbox.put(lambda: self._hearing.take(leaf, payload))
 
     @property
     def hub_is_there(self) -> bool:
         """Whether the hub itself, not only a broker, has answered lately."""
-        heard = self._heard_ms
-        return self._connected and heard is not None and self._now() - heard < ANSWER_MS
+        return self._connected and self._hearing.lately
 
     @property
     def hub_time(self) -> HubTime:
@@ -294,57 +301,4 @@ class Keeper:
         try:
             self._renewing.tick(self.hub_time.at(self._now()), quiet=quiet)
         except ProtocolError as error:
-            self._reject(error, Leaf.CERTIFICATE)
-
-    def _on_message(self, leaf: Leaf, payload: bytes) -> None:
-        try:
-            if leaf is Leaf.RECEIPT:
-                self._on_receipt(wire.decode(Receipt, payload))
-            elif leaf is Leaf.INVITATION:
-                if not self._offers.take(wire.decode(Slot, payload)):
-                    self.refused["old_slot"] += 1
-            elif leaf is Leaf.SETTINGS:
-                self._on_settings(wire.decode(Settings, payload))
-            elif leaf is Leaf.PORTRAIT:
-                self._portrait_changed(portraits.decode(payload))
-            elif leaf is Leaf.CERTIFICATE and self._renewing is not None:
-                self._renewing.answered(payload)
-            else:
-                raise TopicError(f"nothing is understood on {leaf}")
-        except ProtocolError as error:
-            self._reject(error, leaf, len(payload))
-
-    def _reject(self, error: ProtocolError, leaf: Leaf, size: int = 0) -> None:
-        self.refused[error.cause] += 1
-        if self.refused[error.cause] == 1:
-            log.warning("refused=%s leaf=%s bytes=%d", error.cause, leaf, size)
-
-    def _on_receipt(self, receipt: Receipt) -> None:
-        now = self._now()
-        self._heard_ms = now
-        if receipt.boot == self._boot and receipt.echo_ms is not None:
-            known = self.hub_time
-            new = self._orders.time = known.learn(receipt.echo_ms, receipt.hub_at, now)
-            if known.contradicts(new):
-                log.warning("hub-time=jumped by_ms=%d", (new.at(now) or 0) - (known.at(now) or 0))
-            if known.offset_ms is None:
-                self._offers.place()
-        for refusal in receipt.refused:
-            self.refused[f"hub_{refusal.reason}"] += 1
-            log.warning("outcome=refused-by-hub id=%s reason=%s", refusal.id, refusal.reason)
-        answered = (*receipt.committed, *(refusal.id for refusal in receipt.refused))
-        if answered:
-            try:
-                self._sender.answered(answered, receipt.hub_at)
-            except sqlite3.Error as error:
-                self._orders.failed(error)
-                return
-            self._send()
-
-    def _on_settings(self, settings: Settings) -> None:
-        if settings.version < self._settings_version:
-            return
-        self._settings_version = settings.version
-        self._orders.catalogue = settings.catalogue
-        self._resending.want(settings.resend)
-        self._settings_changed(settings)
+            self._hearing.reject(error, Leaf.CERTIFICATE)

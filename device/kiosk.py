@@ -49,10 +49,10 @@ def run(
 ) -> None:
     """Show the kiosk until it is stopped; `extend` gets the stage before the curtain rises.
 
-    A disk that is full, or fails, is waited for, with 暂停服务 on the screen. Raises OSError or
-    sqlite3.Error for other faults of the state directory, and `Crashed` for a fault of the
-    screen's thread while the stage is shown; by then nothing of a citizen is on the screen, and
-    what was ordered is on disk.
+    Where it is `headless` its log has the pairing codes. A disk that is full, or fails, is
+    waited for, with 暂停服务 on the screen. Raises OSError or sqlite3.Error for other faults of
+    the state directory, and `Crashed` for a fault of the screen's thread while the stage is
+    shown; by then nothing of a citizen is on the screen, and what was ordered is on disk.
     """
     splash = raise_curtain(config, base, headless=headless)
     from device.assembly import Kiosk  # noqa: PLC0415 - only after the first picture
@@ -68,6 +68,10 @@ def run(
 
     kiosk, stage = _once_the_disk_takes_it(make, splash, base / config.state)
     try:
+        if headless:
+            from device.headless import PairingLog  # noqa: PLC0415 - as above
+
+            stage.watch = PairingLog().see
         extend(stage)
         _show(stage.run, splash, kiosk, config)
     finally:
@@ -173,7 +177,7 @@ def await_enrolment(
 
     log.warning("identity=missing cause=%s", cause)
     state = base / config.state
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     port = (config.enrolment or EnrolmentConfig()).port
     with only_one(state):
         told = "" if cause == NEVER else cause
@@ -203,9 +207,11 @@ def enrol(
 
 
 def _prepare(screen: ScreenConfig, *, headless: bool) -> None:
-    from device.ui import environment  # noqa: PLC0415 - a window opens with Kivy's import
+    from device.ui import backdrop, environment  # noqa: PLC0415 - a window opens with Kivy's import
 
     ending.listen()
+    if screen.fullscreen and not headless:
+        backdrop.hang()
     environment.prepare(
         screen.width, screen.height, headless=headless, fullscreen=screen.fullscreen
     )

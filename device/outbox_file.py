@@ -119,6 +119,8 @@ def open_or_renew(path: Path) -> Database:
 
 def _connect(path: Path) -> Database:
     new = not path.exists()
+    if new:
+        path.touch(mode=0o600)  # what citizens have said; its log and index take over the mode
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
     try:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):

@@ -32,9 +32,6 @@ DEVICE_DAYS = 90
 SERVER_DAYS = 2 * 365
 CRL_DAYS = 30
 
-HUB = "hub-"
-"""How the CN of a hub begins, by which it may speak to all kiosks: none may be called like it."""
-
 BACKDATE = timedelta(days=1)
 """Everything is valid a day early: a kiosk has no clock battery and may be behind."""
 

@@ -63,6 +63,15 @@ class Fault(msgspec.Struct, frozen=True):
     message: str
 
 
+class Misfit(ValueError):
+    """What a struct's own `__post_init__` finds wrong with one of its fields, in Chinese."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}：{message}")
+        self.field = field
+        self.message = message
+
+
 class Faults(Exception):
     """All that is wrong with a piece of data."""
 
@@ -114,6 +123,10 @@ def _check(data: object, kind: Any, place: str) -> Iterator[Fault]:
         msgspec.convert(data, kind)
     except (msgspec.ValidationError, ValueError) as error:
         where = place + _path(str(error))
+        wrong = error.__cause__ if isinstance(error.__cause__, Misfit) else error
+        if isinstance(wrong, Misfit):
+            yield Fault(f"{where}.{wrong.field}".removeprefix("."), wrong.message)
+            return
         yield Fault(where.removeprefix(".") or WHOLE, _choices(kind) or say(error))
 
 

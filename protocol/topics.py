@@ -7,6 +7,8 @@ from typing import NamedTuple
 from protocol.errors import TopicError
 
 ROOT = "pingyi/v1"
+HUB = "hub-"
+"""How the CN of a hub begins, by which it may speak to all kiosks: none may be called like it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 

@@ -17,7 +17,7 @@ _THEN = "再到大厅服务器上执行：pingyi-hub revoke {device} --crl {out}
 OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=console.Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """评价器的身份：入网，签发、续期、吊销证书，标签。"""
 

@@ -168,7 +168,7 @@ class Authority:
         To the broker the hub is a client like the kiosks; its server certificate will not do.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        name = certificates.HUB + topics.name(hall)
+        name = topics.HUB + topics.name(hall)
         with self.register.writing():
             certificate = self._sign(
                 key.public_key(), name, now, hall=hall, days=certificates.SERVER_DAYS

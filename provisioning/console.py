@@ -6,10 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from protocol import wording
 from protocol.errors import ProtocolError
 from provisioning.authority import Authority
 from provisioning.errors import AuthorityError
@@ -30,6 +31,31 @@ PASSPHRASE_FILE = click.option(
 )
 
 
+class Commands(click.Group):
+    """A group whose faults of the command line, and Ctrl-C, are told in Chinese."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and end with the code of the command: 2 where the line is wrong."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.Abort:
+            click.echo("\n已取消。", err=True)
+            sys.exit(1)
+        except click.ClickException as error:
+            click.echo(wording.command_line(error), err=True)
+            sys.exit(error.exit_code)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
 def fail(message: str) -> NoReturn:
     """End the command with a message for its user."""
     click.echo(message, err=True)
@@ -46,13 +72,13 @@ def explained() -> Iterator[None]:
     except sqlite3.Error as error:
         fail(register_unusable(error))
     except OSError as error:
-        fail(f"{error.filename or '文件'}：{error.strerror}。请检查路径、权限和磁盘空间")
+        fail(f"{error.filename or '文件'}：{wording.system(error)}。请检查路径、权限和磁盘空间")
 
 
 def register_unusable(error: sqlite3.Error) -> str:
     """Say what is wrong with the register, and what to do."""
     return (
-        f"登记簿无法使用：{error}。请检查磁盘空间和权限；"
+        f"登记簿无法使用：{wording.system(error)}。请检查磁盘空间和权限；"
         "有别的命令正在使用时稍后再试，已损坏时请从备份恢复"
     )
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from protocol.certificates import HUB, Purpose, due_for_renewal
+from protocol.certificates import Purpose, due_for_renewal
+from protocol.topics import HUB
 from provisioning.register import Entry, milliseconds
 
 

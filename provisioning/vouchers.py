@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from protocol import topics
-from protocol.certificates import HUB
+from protocol.topics import HUB
 from provisioning.errors import Refused, VoucherExpired, VoucherUnknown, VoucherUsed
 from provisioning.register import Register, Voucher, milliseconds
 

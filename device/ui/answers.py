@@ -8,12 +8,15 @@ from device.events import Draft
 from device.session import UNDO_MS
 from device.ui import faces, frame, own_words, reasons, theme
 from device.ui.answers_plan import Plan
-from device.ui.controls import OUTLINE, PRIMARY, Plate, worded
+from device.ui.controls import CHOSEN, FLAT, OUTLINE, PRIMARY, Plate, worded
 from device.ui.hands import Hands
 from device.ui.sheet import Box, Sheet
 from device.ui.theme import GAP, MARGIN
 from device.view import View
 from protocol.messages import Rated
+
+_UNDO = 100.0
+"""How high the undo is at most: two lines of words that an old eye reads."""
 
 
 def draw(sheet: Sheet, view: View, hands: Hands) -> None:
@@ -40,17 +43,18 @@ def draw(sheet: Sheet, view: View, hands: Hands) -> None:
     if field is not None:
         own_words.field(sheet, hands, draft, field, ready=view.ready)
     _actions(sheet, view, hands, draft, plan.foot)
-    _arm(sheet, ready=view.ready)
+    _arm(sheet, draft, ready=view.ready)
 
 
-def _arm(sheet: Sheet, *, ready: bool) -> None:
-    """Have all that can be pressed rise at once; the way to the own page can be read at any time.
+def _arm(sheet: Sheet, draft: Draft, *, ready: bool) -> None:
+    """Have all that can be pressed rise at once; until then it lies flat: no press is lost unseen.
 
-    Until then it lies flat, so that nobody takes for lost what was pressed too early.
+    What has been chosen is seen to be so all the time, and the way to the own page can be read.
     """
+    chosen = {f"reason-{code}" for code in draft.reasons}
     for key, widget in sheet.keys.items():
         if isinstance(widget, Plate) and key != "page":
-            widget.stand(sheet, up=ready)
+            widget.stand(sheet, up=ready, flat=CHOSEN if key in chosen else FLAT)
 
 
 # ---------------------------------------------------------------- thanks
@@ -107,7 +111,7 @@ def _actions(sheet: Sheet, view: View, hands: Hands, draft: Draft, foot: Box) ->
 
     def undo() -> None:
         if allowed:
-            low = min(high, 84.0)
+            low = min(high, _UNDO)
             box = Box(MARGIN, foot.y + (reach - low) / 2, side - 8, low)
             area = Box(MARGIN - 8, foot.y, side + 8, reach)
             text = theme.down(sheet.scaled(theme.TEXT), theme.SMALL)

@@ -11,11 +11,15 @@ _CLOSE = 122
 _WIDE_TITLE = 236
 _LEAST_FIELD = 124
 _MOST_FIELD = 176
-_MOST_CELL = 190
+_MOST_CELL = 220
 _MOST_BESIDE = 240
 """So high is a cell at most, and beside the citizen's own page, with which it ends."""
 _ASIDE = 300
 _AIR = 12
+_SPARE = 48
+"""Above and below the cells, where fingers leave so much."""
+_GOOD_CELL = 150
+"""Before cells get lower, the title gives way."""
 _PAGE = 240
 """How high the way to the citizen's own page is on a standing screen."""
 
@@ -58,7 +62,7 @@ class Plan:
             area, under = self._beside(area, offered, paged=paged, typed=typed)
             room = area.h - under
             grid = self._grid(area, offered.cells, room, unfolded=offered.unfolded)
-            if grid is not None:
+            if grid is not None and (self.close or grid.cell >= _GOOD_CELL):
                 break
         grid = grid or self._least(area, offered.cells, room)
         self._lay(area, offered.cells, grid, under)
@@ -124,6 +128,10 @@ class Plan:
         for across in self._columns(count, area.w, unfolded=unfolded):
             down = max(1, -(-count // across))
             cell = min(self._most, (room + GAP) / down - GAP)
+            if self._most != _MOST_BESIDE:
+                cell = max(
+                    min(cell, (room - _SPARE + GAP) / down - GAP), min(cell, self._sheet.target)
+                )
             if min(cell, (area.w + GAP) / across - GAP) >= least and not (
                 unfolded and count % across == 1
             ):
@@ -139,7 +147,8 @@ class Plan:
     def _lay(self, area: Box, count: int, grid: _Grid, under: float) -> None:
         field = 0.0
         if under and self.field is None and not self._sheet.standing:
-            field = min(_MOST_FIELD, area.h - grid.high - GAP)
+            left = area.h - grid.high - GAP
+            field = min(_MOST_FIELD, max(_LEAST_FIELD, left - _SPARE))
         rest = area.h - grid.high - (field + GAP if field else 0)
         spare = rest - (under if not field else 0)
         y = area.y + max(0.0, (0.5 if self.page else 0.4) * spare)

@@ -71,6 +71,10 @@ class KioskApp(App):
         self.redraw()  # this frame was not flipped: without another, the display would lag
         return wide, high, rows
 
+    def pace(self, turns: int) -> None:
+        """Have Kivy's loop turn at most so many times a second from now on."""
+        Clock._max_fps = turns  # Kivy reads its `maxfps` only once
+
     def redraw(self) -> None:
         """Ask for one frame though nothing changed: a proof of life for the watchdog."""
         Window.canvas.ask_update()

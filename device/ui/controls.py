@@ -83,12 +83,12 @@ class Plate(Widget):
         with self.canvas.after:
             PopMatrix()
 
-    def stand(self, sheet: Sheet, *, up: bool) -> None:
-        """Rise from the paper, ready to be pressed, or lie flat in it; no word moves."""
+    def stand(self, sheet: Sheet, *, up: bool, flat: Look = FLAT) -> None:
+        """Rise from the paper, ready to be pressed, or lie `flat` in it; no word moves."""
         if up == self.up:
             return
         self.up = up
-        look = self._look if up else FLAT
+        look = self._look if up else flat
         self.fill = look.fill
         self._fill.rgba = sheet.mode.palette[look.fill]
         self._edge.rgba = sheet.mode.palette[look.edge]

@@ -18,6 +18,10 @@ _ENVIRONMENT = {
     # Nothing may pass from one citizen to the next, and no xclip is started to try.
     "KIVY_CLIPBOARD": "dummy",
 }
+FRAMES_PER_S = 30
+"""So often Kivy's loop turns at most; only what has changed is drawn."""
+RESTING_PER_S = 15
+"""So often it turns while nobody is asked: a turn costs the same whether or not it draws."""
 _NOISE = ("Input: MTDev", "Cutbuffer:", "Image: Unable to load image")
 """What Kivy warns of, with a traceback, and a kiosk does without; of a picture `gallery` tells."""
 
@@ -42,7 +46,7 @@ def prepare(width: int, height: int, *, headless: bool, fullscreen: bool = False
     graphics = {
         "width": str(width),
         "height": str(height),
-        "maxfps": "30",
+        "maxfps": str(FRAMES_PER_S),
         "multisamples": "0",  # every shape here smooths its own edge; a Pi feels the rest
         "borderless": "1" if whole else "0",
         "fullscreen": "auto" if whole else "0",

@@ -41,7 +41,9 @@ def _face(cache: Path, source: Path, weight: str) -> Path:
     # Size and time in the name: an upgraded font package makes a new file by itself.
     made = cache / f"NotoSansSC-{weight}-{stamp.st_size}-{int(stamp.st_mtime)}.otf"
     if not made.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+        # The kiosk's state: its key and what citizens have said come to lie there.
+        cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache.mkdir(exist_ok=True)
         _extract(collection, made)
     return made
 

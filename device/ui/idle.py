@@ -98,7 +98,7 @@ def _body(sheet: Sheet, settings: Settings, floor: float, *, pictured: bool) -> 
     upper = _upper(sheet)
     if sheet.standing:
         high = floor - upper
-        half = high * (_SHARES[0] if pictured else 0.46)
+        half = high * (_SHARES[0] if pictured else 0.46 if settings.staff else 1)
         _window(sheet, settings, Box(_MARGIN, upper, sheet.wide - 2 * _MARGIN, half))
         if pictured:
             half += high * _SHARES[1]
@@ -106,7 +106,7 @@ def _body(sheet: Sheet, settings: Settings, floor: float, *, pictured: bool) -> 
         _staff(sheet, settings.staff, area)
         return
     area = Box(_MARGIN, upper, sheet.wide - 2 * _MARGIN, floor - upper)
-    left = area._replace(w=area.w - _CARD - 48)
+    left = area._replace(w=area.w - _CARD - 48) if settings.staff or pictured else area
     if pictured:
         left = left._replace(h=_NAME_HIGH)
     _window(sheet, settings, left)
@@ -159,7 +159,8 @@ def _window(sheet: Sheet, settings: Settings, area: Box) -> None:
     tight = area.h < 200
     small = sheet.fit(below, theme.down(theme.TEXT if tight else theme.HEAD), area.w, 130)
     room = area.h - (small.height + 12 if tight and small else 150)
-    name = sheet.fit(settings.window.name, theme.down(150), area.w, room, bold=True)
+    large = 150 if settings.staff else theme.CODE
+    name = sheet.fit(settings.window.name, theme.down(large), area.w, room, bold=True)
     if name is None or small is None:
         return
     high = name.height + 12 + small.height

@@ -13,7 +13,8 @@ from protocol import catalogue
 from protocol.catalogue import Reason
 from protocol.errors import CatalogueError
 
-_ROOMY = 170
+_ROOMY = (250, 150)
+"""A cell that is wider and higher takes larger type."""
 
 
 class Offered(NamedTuple):
@@ -64,8 +65,7 @@ def draw(
             _write(sheet, sheet.place(plate), box, look, fit)
     if reasons.folds:
         key = "less" if reasons.unfolded else "more"
-        roomy = min(cells[-1].w / 2, cells[-1].h) > _ROOMY
-        sizes = theme.down(sheet.scaled(theme.WORD if roomy else theme.TEXT))
+        sizes = theme.down(sheet.scaled(theme.WORD if _roomy(cells[-1]) else theme.TEXT))
         worded(sheet, key, cells[-1], sheet.say(key), OUTLINE, action=hands.unfold, sizes=sizes)
 
 
@@ -84,7 +84,7 @@ def _words(sheet: Sheet, version: str, reason: Reason) -> _Words:
 def _fits(sheet: Sheet, words: list[_Words], box: Box) -> list[list[Fit]]:
     """Fit all cells in one size; where the official words have no room below, they stay away."""
     wide, high = box.w - 28, box.h - 12
-    large = theme.HEAD if min(box.w / 2, box.h) > _ROOMY else theme.WORD
+    large = theme.HEAD if _roomy(box) else theme.WORD
     for size in theme.down(sheet.scaled(large)):
         small = theme.LABEL if size > theme.LABEL else theme.SMALL
         for below in (True, False) if sheet.mode.english else (False,):
@@ -97,6 +97,10 @@ def _fits(sheet: Sheet, words: list[_Words], box: Box) -> list[list[Fit]]:
     return [
         [fit] for each in words if (fit := sheet.fit(each.first, (least,), wide, 1e9)) is not None
     ]
+
+
+def _roomy(box: Box) -> bool:
+    return box.w > _ROOMY[0] and box.h > _ROOMY[1]
 
 
 def _fit(

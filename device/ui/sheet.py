@@ -234,9 +234,10 @@ class Card(Widget):
             rounded(sheet, box, radius)
 
     def dye(self, sheet: Sheet, fill: Role) -> None:
-        """Change its colour."""
-        self.fill = fill
-        self._paint.rgba = sheet.mode.palette[fill]
+        """Change its colour; to the one that it has costs no frame."""
+        if fill != self.fill:
+            self.fill = fill
+            self._paint.rgba = sheet.mode.palette[fill]
 
 
 class Text(Widget):

@@ -16,6 +16,7 @@ from device.session import Screen
 from device.ui import fonts
 from device.ui.app import KioskApp
 from device.ui.board import Board
+from device.ui.environment import FRAMES_PER_S, RESTING_PER_S
 from device.ui.screen import KioskScreen
 from device.view import View
 
@@ -68,10 +69,12 @@ class Stage:
             return
 
         def draw(view: View) -> None:
+            if view.session.screen not in AT_REST:
+                self.app.pace(FRAMES_PER_S)
             screen.draw(view)
             self.watch(view)
 
-        self._driver = self._kiosk.start(draw, self._drain)
+        self._driver = self._kiosk.start(draw, self._drain, self._at)
 
     def _at(self, moment: int) -> None:
         """Have the picture drawn anew at `moment` (ms); the last one asked for counts."""
@@ -91,8 +94,10 @@ class Stage:
         driver, now = self._driver, monotonic_ms()
         if driver is None:
             return
-        if driver.session.screen in AT_REST and now - self._ticked_ms < REST_MS:
-            return
+        if driver.session.screen in AT_REST:
+            if now - self._ticked_ms < REST_MS:
+                return
+            self.app.pace(RESTING_PER_S)  # by now the change to this picture is over
         self._ticked_ms = now
         driver.tick()
 

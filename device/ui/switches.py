@@ -14,8 +14,8 @@ from device.ui.sheet import Box, Sheet
 from device.ui.theme import MARGIN
 from device.view import View
 
-_HIGH = 52
-_WIDE = 150.0
+_HIGH = 56
+_WIDE = 168.0
 _AIR = 10
 
 
@@ -35,7 +35,7 @@ def draw(sheet: Sheet, view: View, hands: Hands | None) -> float:
     def lay() -> None:
         for number, (key, words, action) in enumerate(offered):
             reach = Box(right - (number + 1) * wide, 0, wide, sheet.target)
-            box = Box(reach.x + _AIR, 14, wide - 2 * _AIR, _HIGH)
+            box = Box(reach.x + _AIR, 12, wide - 2 * _AIR, _HIGH)
             worded(
                 sheet,
                 key,
@@ -43,7 +43,7 @@ def draw(sheet: Sheet, view: View, hands: Hands | None) -> float:
                 sheet.say(words),
                 OUTLINE,
                 action=action,
-                sizes=theme.down(theme.LABEL, theme.SMALL),
+                sizes=theme.down(theme.TEXT, theme.SMALL),
                 reach=reach,
             )
 

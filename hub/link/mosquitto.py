@@ -12,8 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from protocol import topics
-from protocol.certificates import HUB
-from protocol.topics import DOWN, UP
+from protocol.topics import DOWN, HUB, UP
 from protocol.wire import LIMIT
 
 KICKER = "kick"

@@ -4,9 +4,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
-from protocol.certificates import HUB
 from protocol.enrolment.chain import check_chain
 from protocol.enrolment.messages import EnrolmentRefused, public_bytes
+from protocol.topics import HUB
 
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 """What cryptography raises over a certificate that somebody made up."""

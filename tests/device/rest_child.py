@@ -60,8 +60,10 @@ class Watcher:
 
     def story(self):
         """What a hub does, on a thread of its own."""
+        from kivy.clock import Clock
+
         self.settings(SETTINGS)
-        facts = {"rest": self.count()}
+        facts = {"rest": self.count(), "turns": self.turns}
         self.ticked.clear()
         self.ticked.wait(10)  # the next one is as far away as it can be
         time.sleep(0.05)
@@ -70,14 +72,18 @@ class Watcher:
         facts["drawn"] = self.drawn.wait(10)
         facts["took"] = time.monotonic() - start
         facts["asking"] = self.count()
+        facts["pace"] = Clock._max_fps
         facts["screen"] = self.stage.driver.session.screen is Screen.INVITED
         print(json.dumps(facts), flush=True)
         self.stage.app.stop()
 
     def count(self):
-        """Return how many ticks there are in `WATCHED_S`."""
-        before = len(self.ticks)
+        """Return how many ticks there are in `WATCHED_S`; `turns` are those of Kivy's loop."""
+        from kivy.clock import Clock
+
+        before, turned = len(self.ticks), Clock.frames
         time.sleep(WATCHED_S)
+        self.turns = Clock.frames - turned
         return len(self.ticks) - before
 
 

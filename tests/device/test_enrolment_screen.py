@@ -15,11 +15,10 @@ from enrol_office import make_keys, opened
 
 from device import identity
 from provisioning.desk import EnrolmentFailed
+from tests.device.ui_play import ROOT, SIZES, run
 from tests.device.ui_views import REASON
 
 PROGRAM = Path(__file__).with_name("ui_enrolment.py")
-ROOT = Path(__file__).parents[2]
-SIZES = [(1280, 800), (1024, 600), (800, 1280)]
 
 
 def environment(home):
@@ -32,18 +31,7 @@ def environment(home):
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def pictures(request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("enrolment")
-    done = subprocess.run(
-        [sys.executable, PROGRAM, "pictures", *map(str, request.param), directory],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env=environment(directory),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert not done.stderr, done.stderr[-3000:]
-    facts = [json.loads(line) for line in done.stdout.splitlines()]
+    facts = run(PROGRAM, "pictures", request.param, directory, timeout=60)
     assert all(fact["size"] == list(request.param) for fact in facts)
     return {fact["name"]: fact for fact in facts}
 

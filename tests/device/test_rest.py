@@ -11,6 +11,7 @@ import pytest
 from cables import wait_for
 
 from device import identity
+from device.ui.environment import FRAMES_PER_S, RESTING_PER_S
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("rest_child.py")
@@ -48,10 +49,12 @@ def test_at_rest_little_is_done_and_an_invitation_is_drawn_at_once(file):
     assert running.returncode == 0, errors[-3000:]
     facts = json.loads(out)
     assert 3 <= facts["rest"] <= 7, facts
+    assert facts["turns"] <= 3 * 1.5 * RESTING_PER_S, facts  # Kivy turns oftener than it is told
     assert facts["drawn"]
     assert facts["took"] < 0.35, facts
     assert facts["screen"]
     assert facts["asking"] >= 12, facts
+    assert facts["pace"] == FRAMES_PER_S
 
 
 def test_the_buttons_after_the_tap_rise_by_themselves_when_they_take_a_press(file):

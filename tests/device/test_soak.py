@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SESSIONS = 100
-BOUND_KB = 120.0
-"""So much a session may leave in the process, 5 MB in all: over so few sessions the allocator's
-steps of a megabyte are what is seen. `bench.kiosk_soak` measures the slope, over 10,000."""
+SESSIONS = 150
+BOUND_KB = 80.0
+"""So much a session may leave in the process, 7 MB in all: over so few sessions the allocator's
+steps, and a size of type that comes late (4 MB, once), are what is seen. `bench.kiosk_soak`
+measures the slope, over 10,000."""
 
 
 @cache
@@ -20,7 +21,7 @@ def _month(*options):
     """Let a short month pass in a process of its own, as the benchmark does; return its account."""
     command = [sys.executable, "-m", "bench.kiosk_soak", "--alone", "--sessions", str(SESSIONS)]
     done = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=110, cwd=ROOT, check=False
+        [*command, *options], capture_output=True, text=True, timeout=240, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert not done.stderr, done.stderr[-3000:]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.ui.typeset import Type, fit, group, wrap
+from protocol import catalogue
 
 SQUARE = Type(wide=lambda text, size: len(text) * size, line=lambda size: 1.5 * size)
 TEXTS = st.text(alphabet="示例甲乙（）《》，。、；：“”…… aZ09-𠮷\n", min_size=1, max_size=200)
@@ -74,3 +75,41 @@ def test_the_largest_size_that_fits_is_taken():
 def test_serials_are_grouped(serial, shown):
     """Long numbers are shown in fours; those with signs of their own as they are written."""
     assert group(serial) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("您选的理由一并保存，对窗口人员保密", 140, ("您选的理由一并保存，", "对窗口人员保密")),
+        ("示例甲乙丙。丁戊己，庚辛壬", 100, ("示例甲乙丙。", "丁戊己，庚辛壬")),
+        ("示例甲乙丙，丁戊己。庚辛壬", 100, ("示例甲乙丙，", "丁戊己。庚辛壬")),
+        ("示例（甲乙。）丙丁戊己庚", 100, ("示例（甲乙。）", "丙丁戊己庚")),
+        ("open 9:00, then rest", 110, ("open 9:00,", "then rest")),
+        ("好，示例甲乙丙丁戊己庚辛", 100, ("好，示例甲乙", "丙丁戊己庚辛")),  # too short a line
+        ("示例甲乙丙丁戊，己庚辛壬癸子丑寅", 90, ("示例甲乙丙丁戊，", "己庚辛壬癸子丑寅")),
+    ],
+)
+def test_a_line_ends_with_a_clause_where_that_costs_none(text, width, lines):
+    """Not in the middle of what is said; the narrowest of such ways, none with a lost scrap."""
+    assert fit(text, (10,), width, 30, SQUARE).lines == lines
+
+
+@given(TEXTS, st.integers(8, 30))
+def test_fitted_lines_are_as_few_as_can_be_and_lose_nothing(text, signs):
+    """However they are evened out, and wherever their clauses end."""
+    found = fit(text, (10,), 10.0 * signs, 1e9, SQUARE)
+    assert len(found.lines) == len(wrap(text, 10.0 * signs, by_tens))
+    kept = [sign for line in found.lines for sign in line if not sign.isspace()]
+    assert kept == [sign for sign in text if not sign.isspace()]
+    assert all(by_tens(line) <= 10.0 * signs for line in found.lines)
+
+
+@pytest.mark.parametrize("level", [5, 4, 3, 2, 1])
+@pytest.mark.parametrize("signs", [6, 7, 8])
+def test_no_reason_is_broken_inside_a_word(level, signs):
+    """In the narrow cells in which they stand after the tap."""
+    words = "材料 提交 提供 承诺 法定 办理 时间 理由 指南 样本 申报 窗口 服务 态度 审批 条件 在线"
+    for reason in catalogue.load().reasons(level):
+        lines = fit(reason.text, (10,), 10 * signs, 60, SQUARE).lines
+        for word in words.split():
+            assert "".join(lines).count(word) == sum(line.count(word) for line in lines), lines

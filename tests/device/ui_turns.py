@@ -95,7 +95,7 @@ def drawn(stage, views):
         screen.draw(shown)
         yield
         yield from picture(stage, name)
-        if screen.find("more"):
+        if shown.ready and screen.find("more"):
             stage.touch("more")
             yield
             yield

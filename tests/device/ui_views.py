@@ -59,8 +59,11 @@ def draft(level, **more):
     return Draft(invitation="a" * 32, level=level, elapsed_ms=900, tapped_ms=9_000, **more)
 
 
+AROUND = ("connected", "text_input", "ready")
+
+
 def view(screen, invitation=INVITATION, settings=SETTINGS, **more):
-    around = {name: more.pop(name) for name in ("connected", "text_input") if name in more}
+    around = {name: more.pop(name) for name in AROUND if name in more}
     if screen is Screen.ENDING:
         more = {"deadline_ms": 12_000, **more}
     elif screen not in (Screen.IDLE, Screen.PAUSED):
@@ -130,6 +133,11 @@ VIEWS = {
     "thanks_link_words": view(Screen.THANKS, draft=draft(4), link=LINK, text_input=True),
     "thanks_bad_link_words": view(
         Screen.THANKS, draft=draft(1, comment=LONG[:150]), link=LONGEST_LINK, text_input=True
+    ),
+    "thanks_flat": view(Screen.THANKS, draft=draft(5), ready=False),
+    "thanks_bad_flat": view(Screen.THANKS, draft=draft(1), ready=False),
+    "thanks_flat_words": view(
+        Screen.THANKS, draft=draft(4, reasons=("407",)), link=LINK, text_input=True, ready=False
     ),
     "thanks_full": view(Screen.THANKS, draft=draft(1, comment=LONG[:150]), text_input=True),
     **{f"ending_{ending}": view(Screen.ENDING, ending=ending) for ending in Ending},
