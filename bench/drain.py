@@ -14,7 +14,6 @@ import os
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +21,14 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from bench import hall, stand
+from bench import drain_lists, hall, stand
 from bench.backlog import EACH, WINDOWS, Kiosk, Order, fill
+from bench.drain_city import PARALLEL, accepted, city, play
 from bench.pairs import Alone, Pair, percentile
 from hub.store import database, deliveries
 from protocol import topics
 from protocol.topics import Leaf
 
-PARALLEL = 8
-"""Cases on their way at once: the hub's own default."""
 PACE = 10.0
 """Live ratings a second. Such a hall has one in ten seconds."""
 SLICES, SMALLEST = 12, 200
@@ -113,29 +111,6 @@ class Live:
         self._faults.extend(found.get("refused", ()))
         for name in found.get("committed", ()):
             self._took.append((self._sent[name], now - self._sent[name]))
-
-
-@contextlib.contextmanager
-def city(out: Path) -> Iterator[str]:
-    """Run the stand-in city; yields its address."""
-    child = stand.Child(out.with_suffix(".log"), "demo.city", "--out", str(out))
-    try:
-        yield f"http://{stand.LOOPBACK}:{child.hear('port')['port']}"
-    finally:
-        child.stop()
-
-
-def accepted(address: str) -> int:
-    """Return how many records a city has."""
-    with urllib.request.urlopen(f"{address}/health", timeout=stand.LONG_S) as answer:
-        return int(msgspec.json.decode(answer.read())["accepted"])
-
-
-def play(address: str, mode: str) -> None:
-    """Have a city play a fault, or none (`ok`)."""
-    order = urllib.request.Request(f"{address}/control", msgspec.json.encode({"mode": mode}))
-    with urllib.request.urlopen(order, timeout=stand.LONG_S):
-        pass
 
 
 async def _post(address: str, orders: list[Order]) -> None:
@@ -227,7 +202,7 @@ class Watched(Struct, frozen=True):
 
 
 def measure(home: Path, size: Size) -> Iterator[Pair | Alone]:
-    """Drain once, the floor in turns with it; yields the lines of the table."""
+    """Drain once, the floor in turns with it, then in lists; yields the lines of the table."""
     home.mkdir()
     made = fill(home / "hall", size.services)
     out = home / "city.jsonl"
@@ -256,6 +231,7 @@ def measure(home: Path, size: Size) -> Iterator[Pair | Alone]:
     )
     whole(out, made.orders)
     yield from _lines(size, found, watched)
+    yield from drain_lists.measure(home / "lists", size.services)
 
 
 def _lines(size: Size, found: Drained, watched: Watched) -> Iterator[Pair | Alone]:

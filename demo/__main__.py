@@ -122,7 +122,8 @@ def _tell(summary: Summary, out: Path) -> None:
     click.echo(
         f"邀请 {summary.invited} = 已评 {summary.rated} + 过期 {summary.expired}"
         f" + 撤回 {summary.withdrawn} + 进行中 {summary.open}；报送评价 {summary.forwarded}；"
-        f"丢失 {summary.lost}，重复 {summary.duplicated}，改动 {summary.altered}"
+        + (f"差评未写明原因、按规定不报送 {summary.incomplete}；" if summary.incomplete else "")
+        + f"丢失 {summary.lost}，重复 {summary.duplicated}，改动 {summary.altered}"
         + (f"；断电 {summary.kills} 次" if summary.kills else "")
     )
     if summary.cut_off:

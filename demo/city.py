@@ -8,6 +8,9 @@ again it knows all it ever accepted.
 A rating that it has and that comes again as not valid (EffectivEvalua 0, 复核认定) is one more
 line: the last one of a key counts.
 
+With `--envelopes DIR` (see `demo.city_envelope`) records come in sealed lists: all of a list are
+taken, on disk at once, or none of them is, and it is answered with one word.
+
 Keys: a service record (projectNo, serviceNumber); a rating (projectNo, serviceNumber,
 assessNumber). The domain page (3) names (projectNo, assessNumber) for a rating, but a case has
 several services, each rated once, so the service number has to be part of the key.
@@ -28,11 +31,15 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from demo import city_faults
+from demo.city_envelope import Envelopes, said
 from demo.city_rules import Refusal, check_rating, check_service
 
 MODES = ("ok", "down", "slow", "drop", "drip", *city_faults.WHOLE)
 TAKEN_FIRST = frozenset({"drop", "drip", "repeat"})
 """What the city answers only after it has accepted the record; else nothing is accepted."""
+
+LONGEST = 4 << 20
+"""How long a sealed list may be, in bytes."""
 
 Key = tuple[str, ...]
 
@@ -67,15 +74,14 @@ class Book:
         """Whether a rating with this key was accepted, and has not been made invalid since."""
         return key in self._keys and key not in self._void
 
-    def add(self, record: dict[str, str]) -> None:
-        """Write a record to the disk; a city that cannot write ends (`OSError`)."""
-        line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
-        self._file.write(line)
+    def add(self, *records: dict[str, str]) -> None:
+        """Write records to the disk; a city that cannot write ends (`OSError`)."""
+        lines = [json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records]
+        self._file.write(b"".join(lines))
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._keys.add(_key(record))
-        if _void(record):
-            self._void.add(_key(record))
+        self._keys.update(map(_key, records))
+        self._void.update(_key(record) for record in records if _void(record))
 
     def close(self) -> None:
         """Close the file."""
@@ -94,8 +100,9 @@ def _void(record: dict[str, str]) -> bool:
 class City:
     """The platform; `control` sets the fault that it plays."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, envelopes: Envelopes | None = None) -> None:
         self._book = book
+        self._envelopes = envelopes
         self._mode = "ok"
         self._delay = 0.0
         self._until = float("inf")
@@ -104,7 +111,7 @@ class City:
 
     def application(self) -> web.Application:
         """Return the routes."""
-        app = web.Application(client_max_size=64 * 1024)
+        app = web.Application(client_max_size=64 * 1024 if self._envelopes is None else LONGEST)
         app.router.add_post("/service", self._service)
         app.router.add_post("/evaluate", self._evaluate)
         app.router.add_post("/control", self._control)
@@ -137,19 +144,44 @@ class City:
 
     def _judge(self, body: bytes, *, rating: bool) -> web.Response:
         try:
-            record = _parse(body)
-            (check_rating if rating else check_service)(record)
+            records = self._checked(body, rating=rating)
         except Refusal as refusal:
-            return _reply(400, code=refusal.code, message=str(refusal))
+            exists = refusal.code == "exists"
+            return self._reply(200 if exists else 400, code=refusal.code, message=str(refusal))
+        self._book.add(*records)
+        return self._reply(200, success=True, code="ok", message="接收成功")
+
+    def _checked(self, body: bytes, *, rating: bool) -> list[dict[str, str]]:
+        """Return what is to be kept of a request, all of it; raises `Refusal`."""
+        if self._envelopes is None:
+            records = [_parse(body)]
+        else:
+            records = self._envelopes.open(body, rating=rating)
+        for record in records:
+            (check_rating if rating else check_service)(record)
+            self._fits(record)
+        if len({_key(record) for record in records}) < len(records):
+            raise Refusal("value", "列表中有重复的数据")
+        return records
+
+    def _fits(self, record: dict[str, str]) -> None:
+        """Raise `Refusal` if a record does not go with what the city has."""
         key = _key(record)
-        if rating and not self._book.has(key[:2]):
-            return _reply(400, code="order", message="没有对应的办件服务数据，请先上报办件")
-        if rating and key[2] == "2" and not self._book.has((*key[:2], "1")):
-            return _reply(400, code="order", message="没有首次评价，请先上报评价再上报追评")
+        if len(key) == 3 and not self._book.has(key[:2]):
+            raise Refusal("order", "没有对应的办件服务数据，请先上报办件")
+        if len(key) == 3 and key[2] == "2" and not self._book.has((*key[:2], "1")):
+            raise Refusal("order", "没有首次评价，请先上报评价再上报追评")
         if self._book.has(key) and not (_void(record) and self._book.counts(key)):
-            return _reply(200, code="exists", message="数据已存在")
-        self._book.add(record)
-        return _reply(200, success=True, code="ok", message="接收成功")
+            raise Refusal("exists", "数据已存在")
+
+    def _reply(
+        self, status: int, *, success: bool = False, code: str, message: str
+    ) -> web.Response:
+        word: dict[str, Any] = {"success": success, "code": code, "message": message}
+        if self._envelopes is not None:
+            word = said(success=success, code=code, message=message)
+        text = json.dumps(word, ensure_ascii=False)
+        return web.json_response(status=status, text=text)
 
     def _next_mode(self) -> tuple[str, float, bool]:
         if self._left == 0 or time.monotonic() >= self._until:
@@ -206,18 +238,10 @@ def _parse(body: bytes) -> dict[str, str]:
     return record
 
 
-def _reply(status: int, *, success: bool = False, code: str, message: str) -> web.Response:
-    return web.json_response(
-        {"success": success, "code": code, "message": message},
-        status=status,
-        dumps=lambda value: json.dumps(value, ensure_ascii=False),
-    )
-
-
-async def serve(port: int, out: Path) -> None:
+async def serve(port: int, out: Path, envelopes: Envelopes | None = None) -> None:
     """Serve until SIGTERM or SIGINT; prints `{"port": N}` when ready."""
     book = Book(out)
-    runner = web.AppRunner(City(book).application(), access_log=None)
+    runner = web.AppRunner(City(book, envelopes).application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0)
     await site.start()
@@ -235,10 +259,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="demo.city", description="模拟上级平台（仅供演示和测试）")
     parser.add_argument("--port", type=int, default=0, help="端口；0 表示自动选择")
     parser.add_argument("--out", type=Path, required=True, help="接收记录的文件，如 city.jsonl")
+    parser.add_argument(
+        "--envelopes", type=Path, help="按 envelope 格式收：平台私钥、应用标识和口令所在的文件夹"
+    )
     options = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(options.port, options.out))
+        envelopes = None if options.envelopes is None else Envelopes(options.envelopes)
+        asyncio.run(serve(options.port, options.out, envelopes))
 
 
 if __name__ == "__main__":

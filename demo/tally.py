@@ -34,9 +34,10 @@ class Summary(msgspec.Struct, kw_only=True):
     citizen had come when the kiosk lost its power, so with fewer reasons or a shorter comment
     than meant; neither lost nor altered. A bad level cut off before any reason or word counts
     here as well: it is in the ledger and set aside, since the city takes none without.
-    `misplaced`: invitations that named another clerk than the row's or than who was signed on
-    at the window by the ledger, or that went to a kiosk which by the ledger was not paired
-    with it.
+    `incomplete`: bad ratings in the ledger without reason and text, which the rules keep from
+    the city: `rated` is `forwarded` and these. `misplaced`: invitations that named another clerk
+    than the row's or than who was signed on at the window by the ledger, or that went to a
+    kiosk which by the ledger was not paired with it.
     """
 
     rows: int = 0
@@ -54,6 +55,7 @@ class Summary(msgspec.Struct, kw_only=True):
     altered: int = 0
     invented: int = 0
     cut_off: int = 0
+    incomplete: int = 0
     misplaced: int = 0
     kills: int = 0
     seconds: float = 0.0
@@ -114,7 +116,9 @@ def count(played: list[Played], hub_file: Path, city_file: Path, keys: dict[str,
         if key not in services:
             summary.problems.append(f"{key}：评价先于办件到达城市平台")
     summary.duplicated = sum(len(found) - 1 for found in ratings.values())
-    _compare(summary, played, ratings, signed(hub_file, keys))
+    kept = signed(hub_file, keys)
+    summary.incomplete = sum(map(_is_incomplete, kept.values()))
+    _compare(summary, played, ratings, kept)
     _in_order(summary, played, records)
     _judge(summary)
     return summary
@@ -224,12 +228,15 @@ def _is_bare(kept: Rated | None, each: Played) -> bool:
     """Whether the ledger has the bad level that was pressed, cut off before any reason."""
     return (
         kept is not None
-        and kept.level in Rated.bad
+        and _is_incomplete(kept)
         and kept.level in {press.level for press in each.pressed}
-        and not kept.reasons
-        and not kept.comment
         and not any(press.thanked for press in each.pressed)
     )
+
+
+def _is_incomplete(kept: Rated) -> bool:
+    """Whether a rating is a bad one without reason and text: the city takes none of these."""
+    return kept.level in Rated.bad and not kept.reasons and not kept.comment
 
 
 def _is_part(came: tuple[int, str, str], row: Row) -> bool:

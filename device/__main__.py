@@ -253,6 +253,7 @@ def outbox(file: Path) -> None:
     """
     config, base = _load(file)
     from device import new_key as new_keys  # noqa: PLC0415 - as above
+    from protocol import wording  # noqa: PLC0415 - as above
 
     path = base / config.state / "outbox.db"
     try:
@@ -261,7 +262,7 @@ def outbox(file: Path) -> None:
             return
         click.echo(f"待发送：{new_keys.depth(path)}")
     except (sqlite3.OperationalError, OSError) as error:
-        _fail(f"无法读取 {path}：{error}。请检查文件权限和磁盘")
+        _fail(f"无法读取 {path}：{wording.system(error)}。请检查文件权限和磁盘")
     except sqlite3.DatabaseError as error:
         _fail(
             f"文件已损坏：{path}（{error}）。里面可能还有没送达的评价，请不要删除，"

@@ -6,6 +6,7 @@ from hub.commands.audit import audit
 from hub.commands.backup import backup, restore
 from hub.commands.broker import broker_config, revoke
 from hub.commands.citizens import group as citizens
+from hub.commands.console import Commands
 from hub.commands.key import key
 from hub.commands.ledger import export, verify
 from hub.commands.serve import serve
@@ -14,7 +15,7 @@ from hub.commands.upstream import upstream
 from hub.commands.user import user
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """大厅服务器：邀请评价、核验、入台账、报送上级平台。"""
 

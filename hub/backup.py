@@ -17,12 +17,13 @@ import msgspec
 from sqlite_utils import Database
 
 from hub import notary
-from hub.rules.checkpoint import Verifier
-from hub.store import database, keyring, ledger, lock, recovery, soundness, tree
+from hub.rules.checkpoint import CheckpointInvalid, Verifier, opened
+from hub.store import database, keyring, lastsigned, ledger, lock, recovery, soundness, tree
 from hub.store.soundness import Spoiled
 from hub.store.vault import VaultError
 from hub.verification import report, sources
 from hub.verification.findings import Finding
+from protocol import wording
 
 DATABASE = "hub.db"
 LEDGER_KEY = "ledger.key"
@@ -111,7 +112,7 @@ def read(folder: Path, hall: str) -> Manifest:
         try:
             found = _digest(folder / name)
         except OSError as error:
-            raise BackupError(f"备份中的 {name} 无法读取：{error.strerror}") from error
+            raise BackupError(f"备份中的 {name} 无法读取：{wording.system(error)}") from error
         if found != known:
             raise BackupError(f"备份中的 {name} 与清单不符：文件已损坏或被改动，请换一份备份")
     return manifest
@@ -122,14 +123,18 @@ def verify(
 ) -> report.Report:
     """Verify a backup's ledger from its first entry, telling `found` of each finding.
 
-    Raises `BackupError` for a broken file, or a ledger that was altered.
+    By the key to citizens' data that `put_back` would put there, where there is one: what the
+    hub has entered itself is known by it alone. Raises `BackupError` for a broken file, or a
+    ledger that was altered.
     """
     by = _verifier(folder, state, manifest.hall)
-    grave = 0
+    place = folder if CITIZENS_KEY in manifest.files else state
+    grave = marks = 0
 
     def tell(finding: Finding) -> None:
-        nonlocal grave
+        nonlocal grave, marks
         grave += finding.grave
+        marks += finding.what == "mark"
         found(finding)
 
     try:
@@ -137,14 +142,38 @@ def verify(
             [verdict] = db.conn.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise BackupError(f"备份的数据文件已损坏：{verdict}。请换一份备份")
-            vault = sources.vault_at(folder / CITIZENS_KEY)
-            result = report.verify(sources.live(db, by, vault), tell)
-            more = report.around(db, tell, vault)
+            vault = sources.vault_at(place / CITIZENS_KEY)
+            made = manifest.made_at
+            result = report.verify(sources.live(db, by, vault), tell, now=made)
+            more = report.around(db, tell, vault, now=made)
+            _passed_over(db, state, by, tell)
     except sqlite3.DatabaseError as error:
         raise BackupError(f"备份的数据文件已损坏：{error}。请换一份备份") from error
     if grave:
-        raise BackupError(f"备份的台账有 {grave} 处问题，没有恢复：请换一份备份")
+        doubt = f"；{place / CITIZENS_KEY} 如果不是备份时的那一把，请先换回" if marks else ""
+        raise BackupError(f"备份的台账有 {grave} 处问题，没有恢复：请换一份备份{doubt}")
     return msgspec.structs.replace(result, unchecked=(*result.unchecked, *more))
+
+
+def _passed_over(
+    db: Database, state: Path, by: Verifier | None, found: Callable[[Finding], None]
+) -> None:
+    """Tell of the checkpoint beside the data in place that the backup lacks.
+
+    It goes with them: else the restored hub would hold the backup for a forgery.
+    """
+    try:
+        note = lastsigned.read(state)
+        if note is None or by is None:
+            return
+        size = opened(note, by).size
+        told = f"现有的数据签到第 {size} 条，这份备份里没有这个检查点：备份比它旧，或分岔在它之前"
+        if tree.gave(db, size, note):
+            return
+    except (OSError, CheckpointInvalid):
+        told = "现有数据旁留存的检查点无法读取"
+    text = f"{told}。恢复后以备份为准：{lastsigned.NAME} 按备份改写，原来的随现有数据一起保留"
+    found(Finding(what="known", text=text, grave=False))
 
 
 def _as_it_is(path: Path) -> Database:
@@ -207,6 +236,9 @@ def _prepare(folder: Path, state: Path, part: Path, manifest: Manifest, now: int
         recovery.begin(
             db, since=now, made_at=manifest.made_at, checkpoint=manifest.checkpoint or ""
         )
+        newest = tree.newest(db)
+    if newest is not None:
+        _private(part / lastsigned.NAME, newest.note.encode())
     for each in (*part.iterdir(), part):
         _sync(each)
 

@@ -1,10 +1,11 @@
 """Reads the hub's one configuration file (TOML) and names every fault in it at once."""
 
 import ipaddress
-import tomllib
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from hub import tomlfile
 from hub.config import (
     ApiConfig,
     BrokerConfig,
@@ -15,9 +16,8 @@ from hub.config import (
     UpstreamConfig,
 )
 from protocol import strict
-from protocol.certificates import HUB
 from protocol.errors import TopicError
-from protocol.topics import name
+from protocol.topics import HUB, name
 
 
 def load(path: Path, *, files: bool = True) -> HubConfig:
@@ -25,24 +25,51 @@ def load(path: Path, *, files: bool = True) -> HubConfig:
 
     `files` False: what it names need not be there yet.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"找不到配置文件 {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}：无法读取：{error}") from error
+    data = tomlfile.read(path)
+    base = path.parent if files else None
     try:
         config = strict.convert(data, HubConfig)
     except strict.Faults as error:
-        raise ConfigError(_list(path, error.faults)) from error
-    faults = [*_names(config), *_api(config.api), *_transport(config.broker)]
-    faults += _public(config.public)
-    faults += _upstream(config.upstream)
-    faults += _screens(config.screens)
-    faults += _files(config, path.parent) if files else []
-    if faults:
-        raise ConfigError(_list(path, tuple(faults)))
+        faults = (*error.faults, *_of_the_rest(data, error.faults, base))
+        raise ConfigError(_list(path, faults)) from error
+    found = _second(config, base)
+    if found:
+        raise ConfigError(_list(path, tuple(found)))
     return config
+
+
+def _second(config: HubConfig, base: Path | None) -> list[strict.Fault]:
+    """Return what is wrong with items that each by itself could be right; `base`: of files."""
+    return [
+        *_names(config),
+        *_api(config.api),
+        *_transport(config.broker),
+        *_public(config.public),
+        *_upstream(config.upstream),
+        *_screens(config.screens),
+        *(_files(config, base) if base is not None else ()),
+    ]
+
+
+def _of_the_rest(
+    data: dict[str, Any], known: tuple[strict.Fault, ...], base: Path | None
+) -> list[strict.Fault]:
+    """Return what is wrong with the sections in which nothing else is: nobody mends twice."""
+    faulty = {_section(each.place) for each in known}
+    rest = {section: said for section, said in data.items() if section not in faulty}
+    for needed in ("hall", "hall_name", "state"):
+        if needed not in rest:
+            faulty.add(needed)
+            rest[needed] = "hall"
+    try:
+        config = strict.convert(rest, HubConfig)
+    except strict.Faults:
+        return []
+    return [each for each in _second(config, base) if _section(each.place) not in faulty]
+
+
+def _section(place: str) -> str:
+    return place.partition(".")[0].partition("[")[0]
 
 
 def _list(path: Path, faults: tuple[strict.Fault, ...]) -> str:

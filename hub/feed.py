@@ -47,7 +47,7 @@ class Feeds:
         def job(db: Database, _: set[str]) -> bool:
             origin = api_keys.label(db, by.name.removeprefix("key:"))
             if not origin:
-                raise FeedRefused("只有接口密钥可以报送：请大厅管理员发放")
+                raise FeedRefused("只有接口密钥可以报送：请信息化管理员发放")
             try:
                 return feed.take(db, self._vault, origin, asked, self._now())
             except feed.Clash as error:

@@ -1,7 +1,6 @@
 """What comes from the kiosks: verified, judged, committed, and only then acknowledged."""
 
 import contextlib
-import hmac
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -12,7 +11,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlite_utils import Database
 
 from hub.rules.settle import CLOSING, TAKEN, Ruling, Standing, Verdict, settle
-from hub.store import afterwards, cases, deliveries, invitations, ledger, recovery, refusals
+from hub.store import (
+    afterwards,
+    cases,
+    deliveries,
+    invitations,
+    ledger,
+    mending,
+    recovery,
+    refusals,
+)
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Stopped, Writer
 from protocol import signing, wire
@@ -23,6 +31,12 @@ log = logging.getLogger(__name__)
 
 UNKNOWN_DEVICE = "unknown_device"
 PER_RECEIPT = 200
+
+
+class _Closing(msgspec.Struct, frozen=True):
+    """What the hub enters when it closes an invitation over a refused rating."""
+
+    jws: str
 
 
 class Ingest:
@@ -110,20 +124,21 @@ class Ingest:
             self._writer.submit(job)
 
     def _commit(self, db: Database, outcome: AnyOutcome, jws: bytes) -> Ruling:
-        kept = invitations.get(db, outcome.invitation)
+        kept = mending.get(db, outcome.invitation)
         if kept is None and self._lost(db, outcome):
-            kept = invitations.get(db, outcome.invitation)
+            kept = mending.get(db, outcome.invitation)
         standing = None
         if kept is not None:
-            again = kept.outcome_id == outcome.id
+            ended_by = self._ended_by(db, kept, outcome, jws)
+            again = ended_by == outcome.id
             standing = Standing(
                 device=kept.device,
                 invitation=kept.invitation,
-                outcome_id=kept.outcome_id,
+                outcome_id=ended_by,
                 held=again and ledger.holds(db, outcome.device, outcome.seq, jws),
                 refused=_refused(db, outcome, jws) if again else None,
                 case_rated=isinstance(outcome, Rated)
-                and invitations.rated(db, kept.serial, kept.service_number),
+                and mending.rated(db, kept.serial, kept.service_number),
             )
         ruling = settle(standing, outcome)
         taken = ruling.verdict in TAKEN
@@ -155,6 +170,30 @@ class Ingest:
             self._queue(db, kept, position)
         return ruling
 
+    def _ended_by(
+        self, db: Database, kept: invitations.Kept, outcome: AnyOutcome, jws: bytes
+    ) -> str | None:
+        """Return the outcome that ended an invitation, if another ended it: its device signed it.
+
+        An end that somebody put into the ledger must not have this one thrown away.
+        """
+        if kept.outcome_id in (None, outcome.id):
+            return kept.outcome_id
+        entry, key = ledger.of_outcome(db, kept.outcome_id or ""), self._keys.get(outcome.device)
+        if entry is None or entry.body is None or key is None:
+            return kept.outcome_id
+        try:
+            closing = msgspec.json.decode(entry.body, type=_Closing)
+            body = closing.jws
+        except (msgspec.MsgspecError, ValueError):
+            body = entry.body
+        try:
+            signing.verify(body.encode(), entry.device, key)
+        except ProtocolError:
+            log.critical("ledger=altered position=%d note=end-not-signed", entry.position)
+            return outcome.id if ledger.holds(db, outcome.device, outcome.seq, jws) else None
+        return kept.outcome_id
+
     def _queue(self, db: Database, kept: invitations.Kept, position: int) -> None:
         of, now = (kept.serial, kept.service_number), self._now()
         deliveries.queue(db, "rating", of, position, now)
@@ -171,8 +210,7 @@ class Ingest:
         asked = outcome.asked
         if self._vault is None or asked is None or recovery.of(db, outcome.device) is None:
             return False
-        mark = recovery.seal(self._vault, outcome.device, asked)
-        if not hmac.compare_digest(mark, asked.seal):
+        if not recovery.genuine(self._vault, outcome.device, asked):
             return False
         recovery.reenter(db, outcome.device, asked, self._now())
         return True

@@ -23,9 +23,9 @@ from hub.errors import (
     UnknownDocument,
     UnknownRating,
 )
+from hub.evidence import Examiner
 from hub.rules.access import Caller
 from hub.rules.afterwards import Ruled
-from hub.rules.documents import LIMIT, kind_of
 from hub.rules.records import rated_at
 from hub.store import afterwards, audit, database, documents, rulings
 from hub.store.documents import Document
@@ -82,6 +82,7 @@ class Rulings:
         self._verify = verify
         self._now = now
         self._queued = queued
+        self._examiner = Examiner()
 
     async def find(self, serial: str, service_number: int) -> str:
         """Return the invitation whose rating is that of a service; raises `UnknownRating`."""
@@ -123,11 +124,7 @@ class Rulings:
 
     async def keep(self, data: bytes, by: Caller) -> Document:
         """Keep a document to be named in a ruling within a day; raises `DocumentUnfit`."""
-        kind = kind_of(data)
-        if len(data) > LIMIT:
-            raise DocumentUnfit(f"文件超过 {LIMIT >> 20} MB：请压缩或拆分后再上传")
-        if kind is None:
-            raise DocumentUnfit("只收 PDF、JPEG、PNG 文件：请把材料转成其中一种再上传")
+        kind = await self._examiner.kind(data)
 
         def job(db: Database) -> Document:
             kept = documents.keep(db, self._vault, data, kind, by=by.name, now=self._now())
@@ -185,9 +182,9 @@ class Rulings:
 
         return await self._writer.change(job, lambda _: self._queued())
 
-    async def made(self, before: int | None = None) -> list[Ruling]:
-        """Return up to `LISTED` rulings below a ledger position, the newest first."""
-        return await self._read(lambda db: rulings.made(db, before, LISTED))
+    async def made(self, before: int | None = None, limit: int = LISTED) -> list[Ruling]:
+        """Return up to `limit` rulings below a ledger position, the newest first."""
+        return await self._read(lambda db: rulings.made(db, before, limit))
 
     async def of(self, invitation: str) -> Ruling:
         """Return the ruling on a rating; raises `UnknownRating` where there is none."""

@@ -1,13 +1,11 @@
 """The composition root of the hub: wires store, links, desk, web and the way to the city."""
 
 import asyncio
-import contextlib
 import logging
 import random
 import secrets
+from contextlib import closing
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from hub import notary
 from hub.citizens.nightly import Nightly
@@ -20,11 +18,15 @@ from hub.counter.board import Board
 from hub.counter.desk import Desk
 from hub.counter.pairing import Codes
 from hub.counter.seats import Seats
+from hub.counter.vigil import Vigil
 from hub.counter.windows import Windows
 from hub.feed import Feeds
 from hub.gate import context, dialect, kicker, papers
+from hub.health import HealthCheck
 from hub.ingest import Ingest
+from hub.kiosks.attendance import Attendance
 from hub.kiosks.guard import Guard
+from hub.kiosks.past import PastKeys
 from hub.kiosks.presence import Presence
 from hub.kiosks.renewal import Renewals
 from hub.link.broker import EmbeddedBroker
@@ -32,10 +34,12 @@ from hub.link.client import HubLink
 from hub.notary import Notary
 from hub.reception import Reception
 from hub.rulings import Rulings
+from hub.running import Running
 from hub.soundness import Soundness
 from hub.state import State, opened
-from hub.store import database, settings
-from hub.store.writer import Busy, Stopped, Writer
+from hub.store import settings
+from hub.store.writer import Writer
+from hub.tidying import Tidying
 from hub.upstream.daily import Daily
 from hub.upstream.dialects.transport import Transport
 from hub.upstream.forwarder import Forwarder
@@ -45,22 +49,11 @@ from hub.web import server as webserver
 from hub.web.auth import Keys
 from hub.web.ledger import PublicLedger
 from hub.web.pages.assembly import assemble
-from hub.web.values import Health
-from protocol import signing, wire
-from protocol.errors import SignatureInvalid
-from protocol.messages import Rated, Receipt
+from protocol import wire
+from protocol.messages import Receipt
 from protocol.topics import Leaf
 
 log = logging.getLogger(__name__)
-
-SEATS_MS = 30_000
-"""How often it is looked whether somebody is signed on since yesterday, or a session is over."""
-
-LOOK_MS = 1_000
-"""How often it is looked whether a command has signed somebody off."""
-
-TIDY_S = 0.25
-"""How often the slots of ended invitations are cleared on the broker."""
 
 
 async def serve(config: HubConfig, base: Path, stop: asyncio.Event) -> None:
@@ -78,14 +71,14 @@ class Hub:
     def __init__(self, config: HubConfig, base: Path, state: State) -> None:
         self._config = config
         self._base = base
-        self._dialect = dialect(config.upstream, base)
         self._path = state.path
         self._roster = state.roster
-        self._past_keys = state.past_keys
+        self._past_keys = PastKeys(state.past_keys)
         self._vault = state.vault
         self._nightly = Nightly(state.path.parent, state.vault, config.retention, now=epoch_ms)
         self._soundness = Soundness(state.path, whole=state.whole, now=epoch_ms)
         self._writer = Writer(state.db)
+        self._forwarder = self._way_to_the_city()
         self._notary = Notary(
             self._writer,
             state.ledger_key,
@@ -98,6 +91,8 @@ class Hub:
         self._daily = (
             Daily(state.path, config.hall, report, Transport(), now=epoch_ms) if report else None
         )
+        kicks = kicker(config, base)
+        tls = context(config, base)
         self._presence = Presence(monotonic_ms)
         self._link = HubLink(
             config.hall,
@@ -106,17 +101,26 @@ class Hub:
             receive=self._receive,
             connected=self._connected,
             rng=random.Random(),  # noqa: S311 - jitter
-            tls=context(config, base),
+            tls=tls,
         )
-        kicks = kicker(config, base)
         self._guard = Guard(
             self._path,
             self._roster,
             papers(config, base),
             dismiss=self._dismiss,
             kick=None if kicks is None else kicks.kick,
+            serials=self._roster.serials,
+        )
+        self._attendance = Attendance(
+            self._path,
+            self._writer,
+            self._presence,
+            known=lambda: set(self._roster) - self._guard.all_revoked(),
+            now=epoch_ms,
+            monotonic=monotonic_ms,
         )
         windows = Windows(config.windows)
+        vigil = Vigil(state.vault)
         codes = Codes(now=epoch_ms, random_below=secrets.randbelow)
         self._board = Board(
             self._writer,
@@ -131,6 +135,7 @@ class Hub:
             link_of=linker(state.vault, config.public.url),
             screens=config.screens,
             believed=self._believed,
+            vigil=vigil,
         )
         self._ingest = Ingest(
             self._writer,
@@ -151,7 +156,7 @@ class Hub:
             now=epoch_ms,
             acknowledge=self._acknowledge,
             arrived=lambda device: self._board.refresh([device]),
-            learnt=self._learnt,
+            learnt=self._past_keys.learnt,
         )
         self._bindings = Bindings(
             self._writer,
@@ -160,6 +165,7 @@ class Hub:
             now=epoch_ms,
             online=self._online,
             changed=self._board.refresh,
+            vigil=vigil,
         )
         self._desk = Desk(
             self._writer,
@@ -169,12 +175,13 @@ class Hub:
             changed=self._board.refresh,
             queued=self._poke,
             believed=self._believed,
+            vigil=vigil,
         )
         self._rulings = Rulings(
             self._path,
             self._writer,
             self._vault,
-            verify=self._verify,
+            verify=self._past_keys.verify,
             now=epoch_ms,
             queued=self._poke,
         )
@@ -191,11 +198,28 @@ class Hub:
             rulings=self._rulings,
             online=self._online,
             revoked=self._guard.all_revoked,
+            away_since=self._attendance.away_since,
             changed=self._board.refresh,
             now=epoch_ms,
             monotonic=monotonic_ms,
         )
-        self._forwarder: Forwarder | None = None
+        self._health = HealthCheck(
+            link=self._link,
+            writer=self._writer,
+            guard=self._guard,
+            roster=self._roster,
+            presence=self._presence,
+            alarms=(
+                lambda: self._nightly.alarm,
+                lambda: self._soundness.alarm,
+                lambda: self._notary.alarm,
+                lambda: self._clock.alarm,
+                lambda: self._site.door.forgeries.alarm,
+                lambda: vigil.alarm,
+                lambda: self._daily.alarm if self._daily else None,
+                lambda: self._attendance.alarm,
+            ),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything, serve until `stop` is set, and stop in the opposite order.
@@ -203,46 +227,33 @@ class Hub:
         Raises `ConfigError` or `BrokerError` if it cannot start; nothing runs on after that.
         """
         config = self._config
-        broker = None
-        try:
+        async with Running() as running:
+            running.callback(log.info, "hub=down")
+            running.callback(self._link.stop)  # it holds sockets before it starts
             server = self._server()
-            seeing = contextlib.closing(Seats(self._path, self._board.refresh))
-            with webserver.listen(config.api) as port, seeing as seats:
-                if config.broker.embedded:
-                    starting = EmbeddedBroker(config.broker.host, config.broker.port)
-                    await asyncio.to_thread(starting.start)
-                    broker = starting
-                self._writer.start()
-                self._start_forwarder()
-                await asyncio.to_thread(self._guard.start)
-                self._link.start()
-                self._writer.submit(lambda db: settings.note(db, config.in_force(), epoch_ms()))
-                tidying = asyncio.create_task(self._tidy(seats))
-                noting = asyncio.create_task(self._notary.run())
-                cleaning = asyncio.create_task(self._nightly.run())
-                looking = asyncio.create_task(self._soundness.run())
-                telling = asyncio.create_task(self._daily.run()) if self._daily else None
-                log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
-                try:
-                    await server.until(stop, port)
-                finally:
-                    tidying.cancel()
-                    noting.cancel()
-                    cleaning.cancel()
-                    looking.cancel()
-                    if telling is not None:
-                        telling.cancel()
-                        await asyncio.gather(telling, return_exceptions=True)
-                    self._site.door.tend(closing=True)
-        finally:
-            await asyncio.to_thread(self._guard.stop)
-            await asyncio.to_thread(self._link.stop)
-            if self._forwarder is not None:
-                await self._forwarder.stop()
-            await asyncio.to_thread(self._writer.stop)
-            if broker is not None:
-                await asyncio.to_thread(broker.stop)
-            log.info("hub=down")
+            port = running.enter_context(webserver.listen(config.api))
+            seats = running.enter_context(closing(Seats(self._path, self._board.refresh)))
+            if config.broker.embedded:
+                await running.start(EmbeddedBroker(config.broker.host, config.broker.port))
+            await running.start(self._writer)
+            if self._forwarder is None:
+                log.warning("upstream=none note=ratings-wait-in-the-ledger")
+            else:
+                self._forwarder.start()
+                running.push_async_callback(self._forwarder.stop)
+            await running.start(self._guard)
+            await running.start(self._link)
+            self._writer.submit(lambda db: settings.note(db, config.in_force(), epoch_ms()))
+            running.callback(self._site.door.tend, closing=True)
+            running.job("tidying", self._tidying(seats).run())
+            running.job("notary", self._notary.run())
+            running.job("attendance", self._attendance.run())
+            running.job("nightly", self._nightly.run())
+            running.job("soundness", self._soundness.run())
+            if self._daily is not None:
+                running.job("daily", self._daily.run())
+            log.info("hub=up hall=%s api=%s:%d", config.hall, *port.getsockname()[:2])
+            await server.until(stop, port)
 
     def _server(self) -> webserver.Server:
         app = web.create(
@@ -252,7 +263,12 @@ class Hub:
                 renewals=self._renewals,
                 rulings=self._rulings,
                 feeds=self._feeds,
-                keys=Keys(self._path, now=epoch_ms, denied=self._site.denials.note),
+                keys=Keys(
+                    self._path,
+                    now=epoch_ms,
+                    denied=self._site.denials.note,
+                    forged=self._site.door.forgeries.note,
+                ),
                 ledger=PublicLedger(self._path, self._notary.verifier),
             ),
             presence=self._online,
@@ -273,49 +289,32 @@ class Hub:
         )
         return webserver.server(app, self._config.api, self._base)
 
-    def _start_forwarder(self) -> None:
+    def _way_to_the_city(self) -> Forwarder | None:
         upstream = self._config.upstream
-        if upstream is None or self._dialect is None:
-            log.warning("upstream=none note=ratings-wait-in-the-ledger")
-            return
-        self._forwarder = Forwarder(
+        way = dialect(upstream, self._base)
+        if upstream is None or way is None:
+            return None
+        return Forwarder(
             self._path,
             self._writer,
             self._vault,
-            self._dialect,
-            verify=self._verify,
+            way,
+            verify=self._past_keys.verify,
             now=epoch_ms,
             random=random.Random(),  # noqa: S311 - jitter
             parallel=upstream.parallel,
             data_source=upstream.data_source,
         )
-        self._forwarder.start()
 
-    def _verify(self, device: str, jws: bytes) -> Rated:
-        """Return the rating in the ledger that a device signed, with a key it has or had."""
-        for key in self._past_keys.get(device, ()):
-            with contextlib.suppress(SignatureInvalid):
-                outcome = signing.verify(jws, device, key)
-                if isinstance(outcome, Rated):
-                    return outcome
-        raise SignatureInvalid(f"no key of {device} fits")
-
-    async def _tidy(self, seats: Seats) -> None:
-        seats_at = looked_at = 0
-        while True:
-            self._board.tidy()
-            if monotonic_ms() - looked_at >= LOOK_MS:
-                looked_at = monotonic_ms()
-                seats.look()
-            if monotonic_ms() - seats_at >= SEATS_MS:
-                seats_at = monotonic_ms()
-                with contextlib.suppress(Busy, Stopped):
-                    self._bindings.end_of_day()
-                    if self._writer.trouble:
-                        self._writer.submit(database.probe)
-                await asyncio.to_thread(self._clock.look)
-                self._site.door.tend()
-            await asyncio.sleep(TIDY_S)
+    def _tidying(self, seats: Seats) -> Tidying:
+        return Tidying(
+            writer=self._writer,
+            board=self._board,
+            bindings=self._bindings,
+            seats=seats,
+            clock=self._clock,
+            door=self._site.door,
+        )
 
     def _poke(self) -> None:
         if self._forwarder is not None:
@@ -354,29 +353,3 @@ class Hub:
 
     def _receive(self, device: str, leaf: Leaf, payload: bytes, retained: bool) -> None:
         self._reception.receive(device, leaf, payload, retained)
-
-    def _learnt(self, device: str, key: EllipticCurvePublicKey) -> None:
-        past = [each for each in self._past_keys.get(device, ()) if each != key]
-        self._past_keys = {**self._past_keys, device: [key, *past]}
-
-    def _health(self) -> Health:
-        reasons = []
-        if not self._link.up:
-            reasons.append("与消息服务的连接中断，评价器收不到邀请")
-        if self._writer.trouble:
-            reasons.append(
-                f"数据写不进磁盘（{self._writer.trouble}）：请检查磁盘是否已满或只读；"
-                "评价都留在评价器里，恢复后自动补送"
-            )
-        ready = not reasons and not self._guard.locked_out
-        full = [
-            f"评价器 {device} 存放评价的空间"
-            + ("已满，已暂停使用：" if word == "full" else "不多了：")
-            + "请检查它与服务器的连接和磁盘"
-            for device, word in self._presence.short_of_storage().items()
-        ]
-        told = self._daily.alarm if self._daily else None
-        noted = (self._nightly.alarm, self._soundness.alarm, self._clock.alarm, told)
-        overdue = [each for each in noted if each]
-        alarms = (*self._roster.alarms, *self._guard.alarms)
-        return Health(ready=ready, reasons=(*reasons, *full, *overdue, *alarms))

@@ -19,7 +19,7 @@ from hub.config import HubConfig
 from hub.gate import device_ca
 from hub.kiosks.keys import public_keys, remembered
 from hub.kiosks.roster import Roster
-from hub.store import cases, certificates, database, lock, tree, vault
+from hub.store import certificates, database, lock, marking, reckoning, signet, tree, vault
 from hub.store.vault import Vault
 
 
@@ -57,6 +57,13 @@ def opened(config: HubConfig, base: Path) -> Iterator[State]:
             database.migrate(db)
             database.check_guards(db)
             database.mark_begun(folder)
+            key_file = folder / signet.KEY_FILE
+            sealed_with = vault.load_or_create(
+                key_file, needed=signet.needed(db), cipher=config.citizens.cipher
+            )
+            marking.begin(db, sealed_with, key_file, epoch_ms())
+            signet.hand(db, sealed_with)
+            reckoning.recount(db)
             roster = Roster(config.hall, configured, certificates.of_all(db), ca)
             yield State(
                 path=path,
@@ -64,11 +71,7 @@ def opened(config: HubConfig, base: Path) -> Iterator[State]:
                 db=db,
                 roster=roster,
                 past_keys=remembered(db, roster, epoch_ms()),
-                vault=vault.load_or_create(
-                    folder / "citizens.key",
-                    needed=cases.any_kept(db),
-                    cipher=config.citizens.cipher,
-                ),
+                vault=sealed_with,
                 ledger_key=notary.load_or_create(
                     folder / "ledger.key", needed=tree.newest(db) is not None
                 ),

@@ -49,11 +49,13 @@ _PATHS = (
 
 
 def system(error: Exception) -> str:
-    """Return what an OSError or an error of SQLite is; its own words where there are no others."""
+    """Return what a file, the system or SQLite refused; its own words where there are no others."""
     named = getattr(error, "sqlite_errorname", "")
     for start, words in _SQLITE.items():
         if named.startswith(start):
             return words
+    if isinstance(error, UnicodeError):
+        return "不是 UTF-8 编码的文字"
     if isinstance(error, OSError):
         return _SYSTEM.get(error.errno or 0) or error.strerror or str(error)
     return str(error)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from protocol import wording
 from protocol.certificates import CRL_DAYS
 from provisioning import console, files, keystore, labels, listing, revocation
 from provisioning.console import DIRECTORY, PASSPHRASE_FILE
@@ -113,7 +114,7 @@ def revoke(
             files.replace(out, authority.crl(_now()))
         except OSError as error:
             console.fail(
-                f"名单 {out} 没有写成：{error.strerror}。"
+                f"名单 {out} 没有写成：{wording.system(error)}。"
                 "请检查路径和磁盘空间，再用 pingyi-provision crl 写出"
             )
     click.echo(f"新的吊销名单已写入 {out}。")

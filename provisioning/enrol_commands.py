@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from protocol import strict
+from protocol import strict, wording
 from protocol.enrolment.desk import Stage
 from protocol.enrolment.messages import Settings, Terms
 from provisioning import batch as batches
@@ -199,7 +199,7 @@ def batch(
     except strict.Faults as error:
         console.fail("\n".join(f"{source}：{each.place}：{each.message}" for each in error.faults))
     except OSError as error:
-        console.fail(f"无法读取 {source}：{error.strerror}")
+        console.fail(f"无法读取 {source}：{wording.system(error)}")
     first = _settings(settings)
     lines: list[batches.Line] = []
 

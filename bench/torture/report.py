@@ -45,6 +45,7 @@ def summary(outcome: Outcome) -> str:
         f"其中最后等待全部送达 {outcome.drain_seconds:.0f} 秒",
         f"故障（faults）：{kinds}",
         f"邀请 {found.invited} = 已评 {account}；城市平台收到评价 {found.city_ratings}",
+        f"差评未写明原因、按规定不报送 {found.incomplete}",
         f"已道谢 {found.thanked}：" + "，".join(map("{} {}".format, _BROKEN, broken)),
         f"评价器文件损坏（有报警）时尚未送达的 {found.lost_with_disk}",
         f"备份之后、恢复之前收到的 {found.gone_with_backup}",
@@ -53,6 +54,7 @@ def summary(outcome: Outcome) -> str:
         f"thanked for {found.thanked}; lost, duplicated, altered, invented: {broken}",
         f"gone with a spoiled outbox, after an alarm: {found.lost_with_disk}",
         f"gone with what an older backup did not hold: {found.gone_with_backup}",
+        f"bad without a reason, which the rules keep from the city: {found.incomplete}",
         f"rated twice, only the first to arrive goes to the city: {found.rated_twice}",
         f"cut off after what was promised: {found.cut_off}",
     ]

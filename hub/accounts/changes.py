@@ -16,12 +16,14 @@ from hub.accounts.errors import (
     NameUnfit,
     OwnAccount,
     RolesUnfit,
+    RowForged,
     StaffTaken,
     UnknownKey,
     UnknownUser,
 )
 from hub.rules.access import KEY_SCOPES, Caller, Role, Scope
 from hub.store import api_keys, audit, bindings, sessions, users
+from hub.store.signet import Forged
 from hub.store.users import User
 from protocol.messages import Staff
 
@@ -42,8 +44,15 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def user(db: Database, name: str) -> User:
-    """Return a user; raises `UnknownUser`."""
-    found = users.get(db, name)
+    """Return a user; raises `UnknownUser`, `RowForged`."""
+    try:
+        found = users.get(db, name)
+    except Forged as error:
+        raise RowForged(
+            f"账号“{name}”的记录被人在数据文件里改动过，已不起作用。请保留现场并执行 "
+            f"pingyi-hub verify；查明后在服务器上执行 pingyi-hub user disable {name} 删去它，"
+            "再重新建立"
+        ) from error
     if found is None:
         raise UnknownUser(f"没有名为“{name}”的账号，请核对账号名")
     return found
@@ -112,7 +121,14 @@ def give_password(job: Job, name: str, password: str) -> None:
 
 
 def disable(job: Job, name: str) -> None:
-    """Shut a user out, and off their window. Raises `UnknownUser`, `OwnAccount`."""
+    """Shut a user out, and off their window. Raises `UnknownUser`, `OwnAccount`.
+
+    An account that the hub has not written like this is deleted: its name is free again.
+    """
+    if users.discard(job.db, name):
+        sessions.end_of(job.db, name, job.now, "disabled")
+        _note(job, "disable_user", name, why="forged")
+        return
     before = user(job.db, name)
     if job.by.name == f"user:{name}":
         raise OwnAccount("不能停用自己的账号：请由另一名管理员操作")
@@ -171,7 +187,7 @@ def _check_staff(db: Database, name: str, staff: Staff | None) -> None:
     if staff is None:
         return
     for other in users.listed(db):
-        if other.name == name or other.staff is None:
+        if other.name == name or other.staff is None or not other.genuine:
             continue
         same = staff.number == other.staff.number
         if same and (staff.number or staff.name == other.staff.name):

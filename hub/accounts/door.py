@@ -11,11 +11,13 @@ from sqlite_utils import Database
 from hub.accounts import lockout, proof
 from hub.accounts.denials import Denial, Denials
 from hub.accounts.errors import PasswordUnfit
+from hub.accounts.forgeries import Forgeries
 from hub.accounts.passwords import Hasher, check
 from hub.accounts.proof import Proof
 from hub.rules.access import Caller, scopes_of
 from hub.store import audit, database, guesses, sessions, users
 from hub.store.sessions import End, Session
+from hub.store.signet import Forged
 from hub.store.users import User
 from hub.store.writer import Busy, Stopped, Writer
 
@@ -48,7 +50,8 @@ class Door:
     """For the event loop. `path` is the hub's database, which is only read here.
 
     Sessions end `idle_ms` after the last click and `total_ms` after signing in; both in
-    milliseconds, as is `now` (since 1970).
+    milliseconds, as is `now` (since 1970). `forgeries` knows of accounts, keys and sessions that
+    were put in past the hub: nobody is let in by them.
     """
 
     def __init__(
@@ -66,7 +69,8 @@ class Door:
         self._writer = writer
         self._hasher = hasher
         self._denials = denials
-        self._proof = Proof(self._db, writer, hasher, denials, now=now)
+        self.forgeries = Forgeries(path, writer, now=now)
+        self._proof = Proof(self._db, writer, hasher, denials, self.forgeries, now=now)
         self._now = now
         self._idle_ms = idle_ms
         self._total_ms = total_ms
@@ -88,10 +92,9 @@ class Door:
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
         def job(db: Database) -> bool:
-            found = users.get(db, name)
-            if found is None or found.disabled or users.password_of(db, name) != kept:
+            if not _stands(db, name, kept):
                 return False
-            held = sessions.get(db, before) if before else None
+            held = _session(db, before)
             if held is not None and sessions.end(db, held, self._now(), "again"):
                 told = {"why": "again", "address": address}
                 audit.note(db, self._now(), "hub", "sign_out", f"user:{held.user}", detail=told)
@@ -134,7 +137,7 @@ class Door:
 
         def job(db: Database) -> bool:
             now = self._now()
-            if users.password_of(db, name) != before:
+            if not _stands(db, name, before):
                 return False
             users.set_password(db, name, kept, now, must_change=False)
             sessions.end_of(db, name, now, "password")
@@ -150,7 +153,12 @@ class Door:
 
     def who(self, token: str, address: str) -> Person | Gone:
         """Return who stands behind a token, as their account is now."""
-        session = sessions.get(self._db, token) if token else None
+        try:
+            session = sessions.get(self._db, token) if token else None
+            user = None if session is None else users.get(self._db, session.user)
+        except Forged as forged:
+            self.forgeries.note(forged)
+            return Gone()
         if session is None:
             return Gone()
         if session.ended_at is not None:
@@ -166,7 +174,8 @@ class Door:
             return Gone(why=session.why)
         now = self._now()
         why = self._over(session, now)
-        user = users.get(self._db, session.user)
+        if user is not None and self.forgeries.knows("user", user.name):
+            why = why or "disabled"  # set back past the hub: the last look has told of it
         if why is not None or user is None or user.disabled:
             return Gone(why=why or "disabled")
         if abs(now - session.seen_at) >= min(TOUCH_MS, self._idle_ms // 4):
@@ -219,3 +228,19 @@ class Door:
     def _later(self, job: Callable[[Database], None]) -> None:
         with contextlib.suppress(Busy, Stopped):
             self._writer.submit(job)
+
+
+def _stands(db: Database, name: str, kept: str) -> bool:
+    """Whether the account that a password was proven of is as it was then."""
+    try:
+        found = users.get(db, name)
+        return found is not None and not found.disabled and users.password_of(db, name) == kept
+    except Forged:  # `who` tells of it at the next request
+        return False
+
+
+def _session(db: Database, token: str) -> Session | None:
+    try:
+        return sessions.get(db, token) if token else None
+    except Forged:
+        return None

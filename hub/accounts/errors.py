@@ -70,3 +70,7 @@ class KeyUnfit(AccountError):
     """A key without a label or without any scope."""
 
     status = 422
+
+
+class RowForged(AccountError):
+    """An account that the hub has not written like this: it cannot be changed, only removed."""

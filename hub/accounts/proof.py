@@ -9,9 +9,12 @@ from sqlite_utils import Database
 from hub.accounts import lockout
 from hub.accounts.denials import Denial, Denials, Detail
 from hub.accounts.errors import SignInRefused
+from hub.accounts.forgeries import Forgeries
 from hub.accounts.passwords import Hasher
 from hub.errors import TooManyTries
 from hub.store import audit, guesses, users
+from hub.store.signet import Forged
+from hub.store.users import User
 from hub.store.writer import Writer
 
 
@@ -24,6 +27,7 @@ class Proof:
         writer: Writer,
         hasher: Hasher,
         denials: Denials,
+        forgeries: Forgeries,
         *,
         now: Callable[[], int],
     ) -> None:
@@ -31,6 +35,7 @@ class Proof:
         self._writer = writer
         self._hasher = hasher
         self._denials = denials
+        self._forgeries = forgeries
         self._now = now
         self._lock = threading.Lock()
         self._ignored: Counter[str] = Counter()
@@ -51,8 +56,7 @@ class Proof:
         counted = await self._writer.run(begin)
         if isinstance(counted, lockout.Locked):
             raise self._kept_out(counted)
-        found = users.get(self._db, name)
-        kept = users.password_of(self._db, name)
+        found, kept = self._known(name)
         try:
             right = await self._hasher.verify(password, kept)
         except BaseException:
@@ -65,6 +69,19 @@ class Proof:
             raise error
         await self._writer.run(lambda db: lockout.give_back(db, counted))
         return kept or ""
+
+    def _known(self, name: str) -> tuple[User | None, str | None]:
+        """Return a user and the hash of their password; nobody, where the row is not the hub's."""
+        try:
+            found = users.get(self._db, name), users.password_of(self._db, name)
+        except Forged as forged:
+            self._forgeries.note(forged)
+            return None, None
+        set_back = users.set_back(self._db, name)
+        if set_back is not None:
+            self._forgeries.note(set_back)
+            return None, None
+        return found
 
     def _kept_out(self, lock: lockout.Locked) -> TooManyTries:
         with self._lock:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from hub.accounts.changes import Job
 from hub.rules.access import Caller
-from hub.store import database
+from hub.store import audit, database
 from hub.store.writer import Writer
 
 T = TypeVar("T")
@@ -51,7 +51,8 @@ class Register:
         """Return what `read` finds."""
 
         def work() -> T:
-            with closing(database.connect(self._path)) as db:
+            # A row that somebody has spoilt is to be seen in the list, not to end it.
+            with closing(database.connect(self._path)) as db, audit.any_text(db):
                 return read(db)
 
         return await asyncio.to_thread(work)

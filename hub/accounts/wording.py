@@ -37,6 +37,13 @@ SCOPES = {
     Scope.FEED: "下级大厅报送办件和评价（用途写下级大厅的名称）",
 }
 
+_OF_PEOPLE = {
+    Scope.SIGN_ON: "本人签到、签退",
+    Scope.ACCOUNTS: "管理账号和接口密钥",
+    Scope.AUDIT: "查看操作记录",
+}
+"""What only people may, never a key."""
+
 _ACTIONS = {
     "sign_in": "登录",
     "sign_out": "退出登录",
@@ -78,6 +85,8 @@ _ACTIONS = {
     "keep_document": "存入证据文件",
     "look_document": "查看证据文件",
     "rule": "复核认定不采纳",
+    "begin_marks": "开始给操作记录加标记",
+    "forged": "发现不是本服务器登记的记录",
 }
 
 _DETAILS = {
@@ -100,12 +109,18 @@ _DETAILS = {
     "entry": "台账序号",
     "evidence": "证据文件数",
     "bytes": "字节数",
+    "entries": "此前的操作记录数",
+    "users": "账号数",
+    "keys": "密钥数",
+    "digest": "此前记录的指纹",
+    "row": "记录的指纹",
 }
 
 _WHYS = {
     "wrong_password": "口令不对",
     "unknown_user": "没有这个账号",
     "disabled": "账号已停用",
+    "forged": "不是本服务器登记的，已删去",
     "changed_meanwhile": "账号刚被改动",
     "wrong_key": "密钥不对或已失效",
     "no_key": "没有带密钥",
@@ -164,13 +179,24 @@ def who(actor: str) -> str:
         return f"账号 {name}"
     if kind == "key" and name:
         return f"密钥 {name}"
+    if kind == "session" and name:
+        return f"账号 {name} 的登录"
+    if kind == "act" and name:
+        return f"操作记录第 {name} 条"
+    if kind == "portrait" and name:
+        return f"账号 {name} 的照片"
     return _ACTORS.get(actor) or _TERMS.get(actor, actor)
+
+
+def scope(word: str) -> str:
+    """Return what a scope allows; the word itself where it is none of ours."""
+    return (SCOPES | _OF_PEOPLE).get(Scope(word), word) if word in set(Scope) else word
 
 
 def why(word: str) -> str:
     """Return a reason; the word itself where it has no other name."""
     if word in set(Scope):
-        return f"缺少权限：{SCOPES.get(Scope(word), word)}"
+        return f"缺少权限：{scope(word)}"
     return _WHYS.get(word, word)
 
 
@@ -183,6 +209,8 @@ def details(act: Act) -> list[tuple[str, str]]:
         text = str(value)
         if key == "why":
             text = why(text)
+        elif key == "scopes":
+            text = "；".join(map(scope, text.split()))
         elif key in ("roles", "before"):
             text = "、".join(map(_role, text.split()))
         elif key == "until" and isinstance(value, int):

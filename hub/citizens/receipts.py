@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from hub.rules.checkpoint import CheckpointInvalid, Verifier, opened
 from hub.rules.days import DAY_MS
 from hub.rules.tree import ProofInvalid, check_inclusion, inclusion, leaf_hash
-from hub.store import additions, afterwards, database, invitations, ledger, tree
+from hub.store import additions, afterwards, database, invitations, ledger, rulings, tree
 from hub.store.ledger import Recorded
 from hub.store.vault import DIGEST, Vault, VaultError
 from hub.store.writer import Writer
@@ -85,13 +85,16 @@ class Proof(Struct, frozen=True, kw_only=True):
 class Receipt(Struct, frozen=True, kw_only=True):
     """What a page tells. Times: ms since 1970.
 
-    `state`: no answer yet, rated, or ended without. `refused`: what came could not count.
+    `state`: no answer yet, rated, or ended without; `withdrawn`: because it was taken back.
+    `refused`: what came could not count.
     `proof` None: no checkpoint has the rating yet; or, if `doubtful`, the ledger does not prove
-    it. `open`: words may be added.
+    it. `open`: words may be added; `alone`: they stay in the hall's ledger, for there is no
+    rating of this service with which they could go to the city.
     """
 
     invitation: Invitation
     state: State
+    withdrawn: bool = False
     refused: bool = False
     position: int = 0
     received_at: int = 0
@@ -100,6 +103,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     added: int = 0
     added_at: int = 0
     open: bool = False
+    alone: bool = False
 
 
 class Receipts:
@@ -200,7 +204,11 @@ class Receipts:
         entry = ledger.of_outcome(db, kept.outcome_id or "")
         if kept.outcome != "rated":
             refused = entry is not None and (entry.body or "").startswith("{")
-            return replace(found, refused=refused)
+            taken_back = kept.outcome == "withdrawn"
+            return replace(found, refused=refused, withdrawn=taken_back, alone=True)
+        # Of a second rating of the same service the city hears nothing, nor of its words.
+        first = rulings.of_service(db, kept.serial, kept.service_number)
+        found = replace(found, alone=first not in (None, kept.id))
         if entry is None or entry.invitation != kept.id:
             log.critical("receipt=unproven invitation=%s", kept.id)
             return replace(found, state="rated", doubtful=True)

@@ -120,7 +120,7 @@ def run(
         unknown = erasure.mark(db, erasure.UNSEARCHED) == 1
         erased: list[bytes] = []
         done = _citizens(db, vault, terms, now, erased)
-        words = _words(db, terms, now, erased)
+        words = _words(db, vault, terms, now, erased)
         evidence = _evidence(db, terms, now, erased)
         left = _wipe(db, path, erased, rebuild=rebuild, unknown=unknown)
         with db.atomic():
@@ -157,7 +157,7 @@ def erase(
             found = Result(citizens=int(bool(erased)))
             spoken = erasure.words_of_case(db, serial, service_number)
             entry, words = erasure.erase_words(
-                db, spoken, by=by, why=f"{why}：办件人信息 {found.citizens} 件", now=now
+                db, vault, spoken, by=by, why=f"{why}：办件人信息 {found.citizens} 件", now=now
             )
             erased += words
             refused = erasure.evidence_of_case(db, serial, service_number)
@@ -217,7 +217,7 @@ def _citizens(db: Database, vault: Vault, terms: Retention, now: int, erased: li
                 erased += citizens.erase(db, *key)
             if gone:
                 said = f"{_STANDS}：办件人信息 {len(gone)} 件"
-                entry = ledger.erase(db, (), by=HUB.name, why=said, now=now)
+                entry = ledger.erase(db, vault, (), by=HUB.name, why=said, now=now)
                 _note(db, now, "citizens", len(gone), entry)
         done += len(gone)
     return done
@@ -240,14 +240,14 @@ def _spoken(
     return found
 
 
-def _words(db: Database, terms: Retention, now: int, erased: list[bytes]) -> int:
+def _words(db: Database, vault: Vault, terms: Retention, now: int, erased: list[bytes]) -> int:
     total = 0
     for name, entries, on in _spoken(db, terms, now):
         for start in range(0, len(entries), PER_STEP):
             part = entries[start : start + PER_STEP]
             with _step(db):
                 said = f"{_STANDS}：留言 {len(part)} 条"
-                entry, words = erasure.erase_words(db, part, by=HUB.name, why=said, now=now)
+                entry, words = erasure.erase_words(db, vault, part, by=HUB.name, why=said, now=now)
                 erased += words
                 _note(db, now, name, len(part), entry)
         with db.atomic():

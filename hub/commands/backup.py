@@ -21,6 +21,12 @@ from hub.verification.findings import Finding
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+_NEEDED = {
+    backups.CITIZENS_KEY: "没有它服务器不能启动，也认不出自己发过的邀请",
+    backups.LEDGER_KEY: "没有它服务器不能启动，台账也不能续签",
+}
+"""What a restored hub cannot do without, and why."""
+
 
 @click.command()
 @CONFIG
@@ -32,6 +38,8 @@ def backup(file: Path, out: Path, with_keys: bool) -> None:
     """备份服务器的数据；服务器运行时也可以备份，不影响办事。"""
     config, base = console.load(file, files=False)
     state = base / config.state
+    if not console.begun(state):
+        console.fail(console.NOTHING_YET)
     try:
         with click.progressbar(length=100, label="备份", file=sys.stderr) as bar:
 
@@ -85,6 +93,8 @@ def restore(file: Path, folder: Path | None, finish: bool, yes: bool) -> None:
         result = backups.verify(folder, state, manifest, _told)
         made = datetime.fromtimestamp(manifest.made_at / 1000, CHINA)
         click.echo(f"备份于 {made:%Y-%m-%d %H:%M:%S}，台账 {result.entries} 条，核验无误。")
+        for text in result.unchecked:
+            click.echo(f"未核对：{text}")
         if not yes:
             console.agreed(f"用它替换 {state} 吗？现有的数据会改名保留")
         aside = backups.put_back(folder, state, manifest, epoch_ms())
@@ -93,11 +103,11 @@ def restore(file: Path, folder: Path | None, finish: bool, yes: bool) -> None:
     except (sqlite3.Error, OSError) as error:
         console.fail(console.trouble(error, state))
     click.echo(f"已恢复到 {state}。" + (f"原来的数据在 {aside}。" if aside else ""))
-    if not (state / backups.CITIZENS_KEY).exists():
-        click.echo(
-            f"还缺密钥 {state / backups.CITIZENS_KEY}：请先放回另行保管的那一份，"
-            "没有它服务器不能启动，也认不出自己发过的邀请。"
-        )
+    for name, without in _NEEDED.items():
+        if name == backups.LEDGER_KEY and manifest.checkpoint is None:
+            continue  # nothing was signed yet: the hub makes one
+        if not (state / name).exists():
+            click.echo(f"还缺密钥 {state / name}：请先放回另行保管的那一份，{without}。")
     click.echo(
         "启动服务器后，评价器自动补报备份之后的评价（最近 7 天、每台最多 2000 条）。"
         "其余步骤见 docs/recovery.zh-CN.md。"
@@ -105,8 +115,8 @@ def restore(file: Path, folder: Path | None, finish: bool, yes: bool) -> None:
 
 
 def _finish(state: Path, *, yes: bool) -> None:
-    if not (state / backups.DATABASE).exists():
-        console.fail("还没有数据：服务器尚未运行过")
+    if not console.begun(state):
+        console.fail(console.NOTHING_YET)
     try:
         with closing(database.connect(state / backups.DATABASE)) as db:
             missing = recovery.waited_for(db)

@@ -18,6 +18,7 @@ from hub.kiosks.roster import Roster
 from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.mosquitto import Plan, hub_user
+from hub.rules.access import CONSOLE
 from hub.store import audit, certificates, database, revocations
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -115,7 +116,8 @@ def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bo
         known = {device: held} if held is not None else {}
         return present(db, Roster(config.hall, configured, known, ca), device)
 
-    changed = _record(base / config.state, device, key_in, reason, lift)
+    with console.people(config, base) as db:
+        changed = _record(db, device, key_in, reason, lift)
     if lift:
         click.echo(f"{device} 恢复接受。" if changed else f"{device} 没有被吊销。")
     else:
@@ -123,13 +125,13 @@ def _revoke(config: HubConfig, base: Path, device: str, reason: str, *, lift: bo
 
 
 def _record(
-    state: Path,
+    db: Database,
     device: str,
     key_in: Callable[[Database], EllipticCurvePublicKey | None],
     reason: str,
     lift: bool,
 ) -> bool:
-    with console.database(state) as db, database.alone(db):
+    with database.alone(db):
         key = key_in(db)
         if key is None:
             console.fail(
@@ -138,7 +140,7 @@ def _record(
             )
         now = epoch_ms()
         act = "lift_revocation" if lift else "revoke"
-        audit.note(db, now, "console", act, device, detail={"reason": reason})
+        audit.note(db, now, CONSOLE.name, act, device, detail={"reason": reason})
         if lift:
             return revocations.lift(db, device, now) > 0
         return revocations.revoke(db, device, revocations.digest(key), reason, now)

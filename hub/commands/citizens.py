@@ -204,8 +204,8 @@ def _tell(results: list[Result], nothing: str) -> None:
 def _state(file: Path) -> tuple[HubConfig, Path]:
     config, base = console.load(file, files=False)
     state = base / config.state
-    if not (state / "hub.db").exists():
-        console.fail("还没有数据：服务器尚未运行过。")
+    if not console.begun(state):
+        console.fail(console.NOTHING_YET)
     return config, state
 
 

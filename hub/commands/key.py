@@ -51,13 +51,15 @@ def add(file: Path, label: str, scopes: tuple[str, ...], days: int | None) -> No
 def list_(file: Path) -> None:
     """列出全部密钥；密钥本身不能再显示。"""
     config, base = console.load(file, files=False)
-    with console.database(base / config.state) as db:
+    with console.people(config, base) as db:
         found = api_keys.listed(db)
     now = epoch_ms()
     if not found:
         click.echo("还没有接口密钥。用 pingyi-hub key add 新建。")
     for each in found:
         state = "有效" if each.works(now) else ("已停用" if each.revoked_at else "已过期")
+        if not each.genuine:
+            state = "记录被改动，不起作用"
         end = "长期" if each.expires_at is None else f"至 {_day(each.expires_at)}"
         click.echo(
             f"{each.id}  {state}  {_day(each.created_at)} 建  {end}  {each.label}  "
@@ -69,7 +71,7 @@ def list_(file: Path) -> None:
 @CONFIG
 @click.argument("name", metavar="编号")
 def revoke(file: Path, name: str) -> None:
-    """停用一个密钥：立即失效，不能恢复。"""
+    """停用一个密钥：立即失效，不能恢复。记录在数据文件里被人改动过的密钥，则删去。"""
     with console.changing(file) as job:
         changes.revoke_key(job, name)
     click.echo(f"密钥 {name} 已停用。")

@@ -5,10 +5,29 @@ from pathlib import Path
 import click
 from sqlite_utils import Database
 
+from hub.clock import epoch_ms
 from hub.commands import console
 from hub.commands.console import CONFIG
 from hub.commands.upstream import origins
-from hub.store import deliveries, invitations, ledger, refusals, tree
+from hub.kiosks.attendance import BEAT_MS
+from hub.store import (
+    attendance,
+    backlog,
+    bindings,
+    deliveries,
+    invitations,
+    ledger,
+    recovery,
+    refusals,
+    tree,
+)
+from hub.upstream.contents import INCOMPLETE
+
+LISTED = 50
+"""Kiosks that are away, as many as are named."""
+
+STOPPED_MS = 3 * BEAT_MS
+"""A hub that has left no word for so long does not run."""
 
 
 @click.command()
@@ -16,11 +35,13 @@ from hub.store import deliveries, invitations, ledger, refusals, tree
 def status(file: Path) -> None:
     """查看评价账目：邀请了多少，结果如何，有多少在等上级平台。"""
     config, base = console.load(file)
-    if not (base / config.state / "hub.db").exists():
-        click.echo("还没有数据：服务器尚未运行过。")
+    if not console.begun(base / config.state):
+        click.echo(console.NOTHING_YET)
         return
     with console.reading(base / config.state) as db:
         _account(db)
+        _recovery(db)
+        _kiosks(db)
 
 
 def _account(db: Database) -> None:
@@ -39,6 +60,11 @@ def _account(db: Database) -> None:
         f"报送：办件 {sent.accepted_services}，评价 {sent.accepted_ratings}，"
         f"等待 {sent.waiting}，搁置 {sent.set_aside}"
     )
+    if incomplete := backlog.set_aside_for(db, INCOMPLETE):
+        click.echo(
+            f"其中差评未写明原因、按规定不报送 {incomplete}：留在台账；"
+            "群众从回执页面补写原因后自动报送"
+        )
     for line in origins(db):
         click.echo(line)
     newest = tree.newest(db) if db["checkpoints"].exists() else None
@@ -57,3 +83,51 @@ def _account(db: Database) -> None:
     for device, causes in refusals.counts(db).items():
         listed = "，".join(f"{cause} {times} 次" for cause, times in sorted(causes.items()))
         click.echo(f"{device}：拒收 {listed}")
+
+
+def _recovery(db: Database) -> None:
+    """Say of a restored hub which kiosks it still waits for; nothing while there is no recovery."""
+    missing = recovery.waited_for(db)
+    if missing is None:
+        return
+    since = console.moment(recovery.since(db))
+    if not missing:
+        click.echo(
+            f"恢复：{since} 从备份恢复，已知的评价器都补报完了；"
+            "核对无误后用 pingyi-hub restore --finish 结束恢复"
+        )
+        return
+    click.echo(
+        f"恢复：{since} 从备份恢复，还在等 {len(missing)} 台评价器补报：{console.listed(missing)}"
+    )
+    click.echo("  处理：请让它们开机联网；再也不会回来的，用 pingyi-hub restore --finish 结束恢复")
+
+
+def _kiosks(db: Database) -> None:
+    """Say which kiosks are away and since when: first those where a clerk works now."""
+    kept = attendance.read(db)
+    hub = kept.pop(attendance.HUB, None)
+    if hub is None or not kept:
+        return
+    silent = epoch_ms() - hub.since
+    if silent > STOPPED_MS:
+        click.echo(f"服务器没有运行：评价器在不在线，以 {console.moment(hub.since)} 为准")
+    away = {device: each.since for device, each in kept.items() if not each.online}
+    click.echo(f"评价器 {len(kept)} 台：在线 {len(kept) - len(away)}，离线 {len(away)}")
+    places = {device: window for window, device in bindings.pairings(db).items()}
+    seats = bindings.seats(db)
+
+    def order(device: str) -> tuple[bool, bool, str]:
+        window = places.get(device)
+        return window not in seats, window is None, device
+
+    for device in sorted(away, key=order)[:LISTED]:
+        window = places.get(device)
+        where = "未配对" if window is None else window
+        if window in seats:
+            where += f"，{seats[window].staff.name}正在签到"
+        since = away[device]
+        when = "还没有连上过" if since == attendance.NEVER else f"{console.moment(since)} 起"
+        click.echo(f"  离线 {device}（{where}）：{when}")
+    if len(away) > LISTED:
+        click.echo(f"  ……另有 {len(away) - LISTED} 台，见页面“评价器”")

@@ -53,8 +53,8 @@ def _open(file: Path) -> Iterator[tuple[Database, HubConfig, Path]]:
     """Open the database beside a running hub; every function of the store commits for itself."""
     config, base = console.load(file)
     state = base / config.state
-    if not (state / "hub.db").exists():
-        click.echo("还没有数据：服务器尚未运行过。")
+    if not console.begun(state):
+        click.echo(console.NOTHING_YET)
         sys.exit(0)
     with console.database(state) as db:
         if not db["exchanges"].exists():

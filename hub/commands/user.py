@@ -11,7 +11,7 @@ from hub.commands.console import CONFIG
 from hub.errors import DeskError
 from hub.rules.access import Role
 from hub.store import users
-from protocol import strict
+from protocol import strict, wording
 from protocol.messages import Staff
 
 _NAME = click.argument("name", metavar="账号名")
@@ -68,13 +68,15 @@ def add(
 def list_(file: Path) -> None:
     """列出全部账号。"""
     config, base = console.load(file, files=False)
-    with console.database(base / config.state) as db:
+    with console.people(config, base) as db:
         found = users.listed(db)
     if not found:
         click.echo("还没有账号。用 pingyi-hub user add 新建。")
     for each in found:
         state = "正常"
-        if each.disabled_at is not None:
+        if not each.genuine:
+            state = "记录被改动，不起作用"
+        elif each.disabled_at is not None:
             state = f"{when(each.disabled_at)} 停用"
         elif each.must_change:
             state = "等待首次修改口令"
@@ -86,7 +88,10 @@ def list_(file: Path) -> None:
 @CONFIG
 @_NAME
 def disable(file: Path, name: str) -> None:
-    """停用账号：已登录的随即退出，在窗口的随即签退。"""
+    """停用账号：已登录的随即退出，在窗口的随即签退。
+
+    记录在数据文件里被人改动过的账号，则整个删去。
+    """
     with console.changing(file) as job:
         changes.disable(job, name)
     click.echo(f"账号 {name} 已停用。")
@@ -134,7 +139,7 @@ def _password(name: str, file: Path | None) -> str:
         try:
             text = (file.read_text(encoding="utf-8").splitlines() or [""])[0]
         except (OSError, UnicodeDecodeError) as error:
-            console.fail(f"{file}：无法读取口令：{error}")
+            console.fail(f"{file}：无法读取口令：{wording.system(error)}")
     try:
         passwords.check(text, name)
     except DeskError as error:

@@ -11,6 +11,7 @@ import msgspec
 from sqlite_utils import Database
 
 from hub.counter.pairing import Candidate, Codes
+from hub.counter.vigil import Vigil
 from hub.counter.windows import Windows
 from hub.errors import (
     KioskWorks,
@@ -45,7 +46,7 @@ class Bindings:
     """All that binds kiosks and clerks to windows.
 
     `online(device)` says whether a kiosk is seen now; `changed(devices)` is called after the
-    commit with those that have something else to show.
+    commit with those that have something else to show. `vigil` is called to look now and then.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Bindings:
         now: Callable[[], int],
         online: Callable[[str], bool],
         changed: Callable[[Iterable[str]], None],
+        vigil: Vigil | None = None,
     ) -> None:
         self._writer = writer
         self._windows = windows
+        self._vigil = vigil or Vigil()
         self._codes = codes
         self._now = now
         self._online = online
@@ -213,6 +216,7 @@ class Bindings:
         today = day_start(self._now())
 
         def job(db: Database) -> set[str]:
+            self._vigil.look(db)
             changed: set[str] = set()
             for window, held in bindings.seats(db).items():
                 known = window in self._windows
@@ -266,7 +270,7 @@ class Bindings:
     def _may_replace(self, db: Database, name: str, caller: Caller) -> None:
         device = bindings.device_of(db, name)
         if device is not None and self._online(device) and not caller.may(Scope.REBIND):
-            raise KioskWorks(f"{name}的评价器 {device} 工作正常，更换或移走请联系管理员")
+            raise KioskWorks(f"{name}的评价器 {device} 工作正常，更换或移走请联系信息化管理员")
 
     def _pair(
         self, db: Database, name: str, device: str, caller: Caller, changed: set[str]
@@ -283,8 +287,8 @@ class Bindings:
 
     def _take_back(self, db: Database, device: str) -> None:
         """Take back what is open at a kiosk: it was for the window where it stood."""
-        for kept in invitations.open_of(db, device):
-            invitations.ask_back(db, kept.id, self._now())
+        for name in invitations.open_ids(db, device):
+            invitations.ask_back(db, name, self._now())
 
     async def _do(
         self,

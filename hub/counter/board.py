@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from hub.config import ScreensConfig
 from hub.counter.pairing import Codes
+from hub.counter.vigil import Vigil
 from hub.counter.windows import Windows
 from hub.store import bindings, invitations, pauses, portraits, recovery
 from hub.store.writer import Busy, Stopped, Writer
@@ -36,7 +37,8 @@ class Board:
     `online(device)` says whether a kiosk is seen now: one that is not gets no pairing code.
     `believed(device)` says whether it is not revoked: to one that is, nothing is published.
     `link` is the address of the hub's pages, for the QR beside a code; empty = the code alone.
-    `link_of(invitation)` is that of the citizen's own page; empty = none.
+    `link_of(invitation)` is that of the citizen's own page; empty = none. `vigil` knows which
+    invitations are the hub's own: no other is published.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Board:
         screens: ScreensConfig | None = None,
         believed: Callable[[str], bool] = lambda _: True,
         link_of: Callable[[str], str] = lambda _: "",
+        vigil: Vigil | None = None,
     ) -> None:
         self._writer = writer
         self._hall_name = hall_name
         self._screens = screens or ScreensConfig()
         self._believed = believed
         self._link_of = link_of
+        self._vigil = vigil or Vigil()
         self._windows = windows
         self._devices = devices
         self._codes = codes
@@ -135,7 +139,9 @@ class Board:
             self._owed.update(devices)
 
     def _said(self, db: Database, device: str, pictures: dict[str, str], full: bool) -> _Said:
-        slot = invitations.slot(db, device, self._now())
+        slot = invitations.slot(
+            db, device, self._now(), lambda each: self._vigil.genuine(db, device, each)
+        )
         if slot.invitation is not None:
             slot = replace(slot, link=self._link_of(slot.invitation.id))
         if not full:
@@ -184,6 +190,8 @@ class Board:
         if name is None or name not in self._windows:
             return replace(base, pairing=self._pairing(device))
         held, window = bindings.seat(db, name), self._windows[name]
+        if self._vigil.seat_bent(db, name):
+            held = None  # whoever stands there was put there past the ledger
         return replace(
             base,
             window=window.shown(),

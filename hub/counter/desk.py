@@ -3,6 +3,7 @@
 Every change is one job of the writer, so that what is checked still holds when it is written.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeVar
@@ -10,6 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 from sqlite_utils import Database
 
+from hub.counter.vigil import Vigil
 from hub.counter.windows import Windows
 from hub.errors import (
     AlreadyRated,
@@ -24,13 +26,25 @@ from hub.errors import (
 )
 from hub.rules.access import HUB, Caller
 from hub.rules.case import Case
-from hub.store import audit, bindings, cases, deliveries, feed, invitations, pauses, recovery
+from hub.store import (
+    audit,
+    bindings,
+    cases,
+    deliveries,
+    feed,
+    invitations,
+    mending,
+    pauses,
+    recovery,
+)
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from protocol.identifiers import identifier
 from protocol.messages import Invitation, Staff, Window
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +112,12 @@ def _keep(db: Database, vault: Vault, case: Case, now: int, caller: Caller) -> b
                 f"办件 {case.serial}/{case.service_number} 已按事项“{matter}”邀请群众评价，"
                 "事项名称不能再改；其他信息可以更正"
             )
-        changed = _changed(cases.get(db, vault, *of), case)
+        try:
+            before = cases.get(db, vault, *of)
+        except cases.CaseAltered as error:  # registering it again puts it right
+            log.critical("case=altered note=registered-again: %s", error)
+            before = None
+        changed = _changed(before, case)
         if changed:
             target = f"{case.serial}/{case.service_number}"
             audit.note(db, now, caller, "correct_case", target, detail={"fields": changed})
@@ -122,14 +141,14 @@ def _running(
     service_number: int,
     now: int,
     *,
-    believed: Callable[[str], bool],
+    believed: Callable[[invitations.Kept], bool],
 ) -> invitations.Kept | None:
     """Return the invitation of this service that is running here; refuse a second rating."""
-    if invitations.rated(db, serial, service_number):
+    if mending.rated(db, serial, service_number):
         raise AlreadyRated(f"办件 {serial}/{service_number} 已经评价，一次服务只评一次")
-    for kept in invitations.of_case(db, serial, service_number):
-        if kept.outcome is not None or not believed(kept.device):
-            continue  # a revoked kiosk's answer would not be taken
+    for kept in mending.of_case(db, serial, service_number):
+        if kept.outcome is not None or not believed(kept):
+            continue
         left_ms = kept.issued_at + kept.ttl_ms - now
         if left_ms <= 0:
             continue  # nobody can tap it any more; if somebody did, the first to arrive counts
@@ -148,7 +167,8 @@ class Desk:
 
     After the commit, `changed(devices)` is called with the kiosks that have something else to
     show, and `queued()` where there may be something new for the city. `believed(device)` says
-    whether a kiosk is not revoked: nobody is invited to one that is.
+    whether a kiosk is not revoked: nobody is invited to one that is. `vigil` knows the windows
+    whose tables were bent: nobody is invited there either.
     """
 
     def __init__(
@@ -161,9 +181,11 @@ class Desk:
         changed: Callable[[Iterable[str]], None],
         queued: Callable[[], None] = lambda: None,
         believed: Callable[[str], bool] = lambda _: True,
+        vigil: Vigil | None = None,
     ) -> None:
         self._writer = writer
         self._believed = believed
+        self._vigil = vigil or Vigil(vault)
         self._vault = vault
         self._windows = windows
         self._now = now
@@ -230,27 +252,27 @@ class Desk:
         window = self._windows[window_name]
 
         def job(db: Database, altered: set[str]) -> Invited:
-            device = bindings.device_of(db, window.name)
-            if device is None:
-                raise NotPaired(f"{window_name}还没有评价器，请先在评价器与窗口之间配对")
-            if not self._believed(device):
-                raise NotPaired(
-                    f"{window_name}的评价器 {device} 已吊销，请换一台并配对，再邀请评价"
-                )
-            clerk = _clerk(db, window.name, staff)
+            device, clerk = self._place(db, window.name, staff)
             if pauses.reason(db, window.name) is not None:
                 raise WindowPaused(f"{window_name}已暂停服务，恢复后才能邀请评价")
             if case is not None:
                 _keep(db, self._vault, case, self._now(), caller)
-            matter = cases.matter(db, serial, service_number)
+            matter = cases.checked_matter(db, self._vault, serial, service_number)
             if matter is None:
                 raise UnknownCase(f"办件 {serial}/{service_number} 尚未登记，请先登记办件")
             now = self._now()
-            running = _running(db, device, serial, service_number, now, believed=self._believed)
+            running = _running(
+                db,
+                device,
+                serial,
+                service_number,
+                now,
+                believed=lambda kept: self._stands(db, kept),
+            )
             if running is not None:
                 return Invited(status=_status(running), new=False)
-            for kept in invitations.open_of(db, device):
-                invitations.ask_back(db, kept.id, now)
+            for name in invitations.open_ids(db, device):
+                invitations.ask_back(db, name, now)
             invitation = Invitation(
                 id=identifier(now, secrets.randbits),
                 serial=serial,
@@ -269,6 +291,32 @@ class Desk:
             return Invited(status=_status(kept_now), new=True)
 
         return await self._do(job)
+
+    def _stands(self, db: Database, kept: invitations.Kept) -> bool:
+        """Whether an open invitation can be answered: a revoked kiosk's word would not be taken.
+
+        Nor is one shown that the hub has not issued.
+        """
+        return self._believed(kept.device) and self._vigil.genuine(db, kept.device, kept.invitation)
+
+    def _place(self, db: Database, name: str, staff: Staff | None) -> tuple[str, Staff]:
+        """Return the kiosk of a window and who serves there, as the ledger has them too."""
+        device = bindings.device_of(db, name)
+        if self._vigil.pairing_bent(db, name):
+            raise NotPaired(
+                f"{name}的配对与台账不符，数据文件可能被改动过，已停止邀请："
+                "请管理员核查后，在评价器与窗口之间重新配对"
+            )
+        if device is None:
+            raise NotPaired(f"{name}还没有评价器，请先在评价器与窗口之间配对")
+        if not self._believed(device):
+            raise NotPaired(f"{name}的评价器 {device} 已吊销，请换一台并配对，再邀请评价")
+        if self._vigil.seat_bent(db, name):
+            raise NobodySignedOn(
+                f"{name}的签到与台账不符，数据文件可能被改动过，已停止邀请："
+                "请工作人员签退后重新签到，并报告管理员"
+            )
+        return device, _clerk(db, name, staff)
 
     async def withdraw(self, window_name: str) -> Status | None:
         """Take back what is open at a window; None if nothing is.

@@ -1,7 +1,8 @@
 """Watches over who is let in: revoked kiosks are refused and kicked, ageing papers are told.
 
 The hub refuses a revoked kiosk by itself; the broker follows by its revocation list (CRL), and
-what was connected before is kicked.
+what was connected before is kicked. A kiosk is revoked that the hub's table, the ledger or the list
+says is revoked: none of them takes back what another says.
 """
 
 import logging
@@ -17,7 +18,8 @@ from hub.link import brokerfiles
 from hub.link.brokerfiles import FilesError
 from hub.link.kick import KickError
 from hub.rules.days import DAY_MS
-from hub.store import certificates, database, revocations
+from hub.store import certificates, database, revocations, signet
+from hub.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Guard:
 
     `dismiss(device)` is called in the guard's thread when a device is found revoked, to take
     back what is retained for it; `kick(device)` ends its session and may raise `KickError`.
+    `serials()` gives the serial number of the certificate by which a kiosk is known.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Guard:
         *,
         dismiss: Callable[[str], None],
         kick: Callable[[str], None] | None,
+        serials: Callable[[], Mapping[str, int]] = dict,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._path = path
@@ -70,7 +74,9 @@ class Guard:
         self._papers = papers
         self._dismiss = dismiss
         self._kick = kick
+        self._serials = serials
         self._now = now
+        self._vault: Vault | None = None
         self._revoked: frozenset[str] = frozenset()
         self._lives: list[tuple[str, int, int]] = []
         self._asked: dict[str, int] = {}
@@ -85,9 +91,13 @@ class Guard:
         self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
 
     def start(self) -> None:
-        """Look once, so that nobody slips in, then go on looking; raises sqlite3.Error."""
+        """Look once, so that nobody slips in, then go on looking.
+
+        Raises sqlite3.Error, `VaultError`.
+        """
         self._due.update(self._look_for_revoked())
         self._check_papers()
+        self._due.update(self._look_for_revoked())  # by the list, too
         self._thread.start()
 
     def stop(self) -> None:
@@ -142,7 +152,10 @@ class Guard:
     def _look_for_revoked(self) -> list[str]:
         db = database.connect(self._path)
         try:
+            if self._vault is not None:  # so that nothing is let in because the file is gone
+                signet.hand(db, self._vault)
             found = revocations.current(db)
+            self._vault = signet.of(db).vault
             self._lives = certificates.ends(db)
             self._asked = {
                 each.device: each.asked_at
@@ -153,11 +166,12 @@ class Guard:
             db.close()
         named = {name for name, _ in found}
         before = self._revoked
+        listed = self._listed or frozenset()
         self._revoked = frozenset(
             name
             for name in named & self._keys.keys()
             if (name, revocations.digest(self._keys[name])) in found
-        )
+        ) | {name for name, serial in self._serials().items() if serial in listed}
         for device in sorted(before - self._revoked):
             self._due.discard(device)
             log.warning("accepted-again=%s", device)

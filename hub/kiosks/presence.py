@@ -59,3 +59,9 @@ class Presence:
         with self._lock:
             seen = self._seen.get(device)
         return seen is not None and seen.state.online and self._now() - seen.at_ms < HEARD_MS
+
+    def silent_ms(self, device: str) -> int | None:
+        """For how long the kiosk has said nothing; None if it has not spoken since the start."""
+        with self._lock:
+            seen = self._seen.get(device)
+        return None if seen is None else self._now() - seen.at_ms

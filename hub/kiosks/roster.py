@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hub.rules import certified as rules
 from hub.rules.certified import UNREADABLE, NotCertified, certified
 from hub.store.certificates import Held
-from protocol.certificates import HUB
 from protocol.errors import ProtocolError
+from protocol.topics import HUB
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         self._device_ca = device_ca
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
+        self._serials: dict[str, int] = {}
         self._keys = dict(configured)
         self._dropped: frozenset[str] = frozenset()
         for each in held.values():
@@ -112,6 +113,11 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         """Return the certificates that kiosks are known by."""
         with self._lock:
             return dict(self._held)
+
+    def serials(self) -> dict[str, int]:
+        """Return the serial numbers of the certificates that kiosks are known by."""
+        with self._lock:
+            return dict(self._serials)
 
     def knows(self, device: str, pem: str) -> bool:
         """Whether this very certificate is what the kiosk is known by."""
@@ -173,6 +179,7 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
         with self._lock:
             self._held = {**self._held, held.device: held}
             self._keys = {**self._keys, held.device: key}
+            self._serials = {**self._serials, held.device: _serial(held)}
             self._dropped -= {held.device}
         return key
 
@@ -185,11 +192,16 @@ class Roster(Mapping[str, EllipticCurvePublicKey]):
             return
         self._held[held.device] = _as_written(held)
         self._keys[held.device] = key
+        self._serials[held.device] = _serial(held)
 
 
 def key_of(held: Held) -> EllipticCurvePublicKey:
     """Return the key that a certificate vouches for."""
     return rules.key_of(x509.load_pem_x509_certificate(held.pem.encode()))
+
+
+def _serial(held: Held) -> int:
+    return x509.load_pem_x509_certificate(held.pem.encode()).serial_number
 
 
 def _as_written(held: Held) -> Held:

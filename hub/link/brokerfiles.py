@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.link import mosquitto
 from hub.link.mosquitto import Plan
+from protocol import wording
 
 _PUBLIC = 0o644
 _GROUP = 0o640
@@ -27,7 +28,7 @@ def certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
-        raise FilesError(f"无法读取证书 {path}：{error.strerror}") from error
+        raise FilesError(f"无法读取证书 {path}：{wording.system(error)}") from error
     except ValueError as error:
         raise FilesError(f"{path} 不是证书（PEM）：{error}") from error
 
@@ -40,7 +41,7 @@ def revocation_list(path: Path, issuer: x509.Certificate) -> x509.CertificateRev
     try:
         crl = x509.load_pem_x509_crl(path.read_bytes())
     except OSError as error:
-        raise FilesError(f"无法读取吊销名单 {path}：{error.strerror}") from error
+        raise FilesError(f"无法读取吊销名单 {path}：{wording.system(error)}") from error
     except ValueError as error:
         raise FilesError(f"{path} 不是吊销名单（PEM）：{error}") from error
     key = issuer.public_key()
@@ -70,7 +71,7 @@ def server_pair(certificate_path: Path, key_path: Path) -> None:
     try:
         key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
     except OSError as error:
-        raise FilesError(f"无法读取密钥 {key_path}：{error.strerror}") from error
+        raise FilesError(f"无法读取密钥 {key_path}：{wording.system(error)}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise FilesError(f"{key_path} 不是没有口令的密钥（PEM）：{error}") from error
     if key.public_key() != leaf.public_key():
@@ -85,7 +86,7 @@ def kick_password(path: Path) -> str:
             replace(path, secrets.token_urlsafe(24).encode() + b"\n", _PRIVATE)
     except OSError as error:
         raise FilesError(
-            f"无法写入 {path}：{error.strerror}。请让目录 {path.parent} 归运行本命令的用户，"
+            f"无法写入 {path}：{wording.system(error)}。请让目录 {path.parent} 归运行本命令的用户，"
             f"例如 sudo chown pingyi:pingyi {path.parent}，并检查磁盘空间，再执行一次"
         ) from error
     return read_password(path)

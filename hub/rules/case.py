@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from protocol.messages import Label, Matter, Name, Part, PlainText, Serial, ServiceNumber
+from protocol.strict import Fault, Misfit
 
 Moment = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?![\s\S])")
@@ -19,6 +20,8 @@ TaskCode = Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{31}(?![\s\S])")]
 HandleItem = Annotated[str, Meta(pattern=r"^([0-9A-Za-z]{33})?(?![\s\S])")]
 AreaCode = Annotated[str, Meta(pattern=r"^[0-9]{6}([0-9]{6})?(?![\s\S])")]
 Mobile = Annotated[str, Meta(pattern=r"^(1[0-9]{10})?(?![\s\S])")]
+
+_YEARS = (2000, 2099)
 
 
 class Person(Part, frozen=True, kw_only=True):
@@ -59,14 +62,14 @@ class CaseFacts(Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """A finished case says when; an unfinished one cannot (resultDate, status 3 only)."""
         if (self.status == "3") != (self.finished_at is not None):
-            raise ValueError("办结（status 3）的办件必须填写 finished_at，其他状态不得填写")
+            raise Misfit("finished_at", "办结（status 3）的办件必须填写，其他状态不得填写")
         for field in ("accepted_at", "finished_at", "service_time"):
             moment = getattr(self, field)
             try:
                 if moment is not None:
                     datetime.strptime(moment, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - checks only
             except ValueError:
-                raise ValueError(f"{field}：“{moment}”不是存在的时间") from None
+                raise Misfit(field, f"“{moment}”不是存在的时间") from None
 
 
 class Case(CaseFacts, frozen=True, kw_only=True):
@@ -74,3 +77,22 @@ class Case(CaseFacts, frozen=True, kw_only=True):
 
     serial: Serial
     service_number: ServiceNumber
+
+
+def doubts(facts: CaseFacts, place: str = "") -> list[Fault]:
+    """Return what cannot be of the times of a case, `place` before each name.
+
+    Asked where a case is registered, not where one is read: what is kept was taken as it was. A
+    service (咨询, 申报) may come before the acceptance, so only the end is compared with it.
+    """
+    moments = {
+        name: getattr(facts, name) for name in ("accepted_at", "finished_at", "service_time")
+    }
+    faults = [
+        Fault(place + name, f"“{moment}”的年份不对，应在 {_YEARS[0]} 至 {_YEARS[1]} 年之间")
+        for name, moment in moments.items()
+        if moment is not None and not _YEARS[0] <= int(moment[:4]) <= _YEARS[1]
+    ]
+    if not faults and facts.finished_at is not None and facts.finished_at < facts.accepted_at:
+        faults.append(Fault(place + "finished_at", "办结时间早于受理时间，请核对"))
+    return faults

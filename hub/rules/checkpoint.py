@@ -33,6 +33,10 @@ class CheckpointInvalid(Exception):
     """A note that is no checkpoint of this ledger, or not signed by its key."""
 
 
+class NoCheckpoint(CheckpointInvalid):
+    """Something else altogether, or a part of one: not even the form of a signed note."""
+
+
 class Checkpoint(Struct, frozen=True):
     """What a checkpoint says: the first `size` entries of ledger `origin` have this root."""
 
@@ -81,14 +85,9 @@ def opened(note: str, by: Verifier) -> Checkpoint:
 
     Signatures of others (witnesses) may stand beside it and are not looked at.
     """
-    if len(note.encode()) > LIMIT:
-        raise CheckpointInvalid("检查点过长")
-    text, gap, signatures = note.rpartition("\n\n")
-    if not gap or not signatures.endswith("\n"):
-        raise CheckpointInvalid("检查点没有签名，或不完整")
-    text += "\n"
+    text, signatures = _halves(note)
     mark = _key_hash(by.name, by.key)
-    for line in signatures.splitlines():
+    for line in signatures:
         name, _, body = line.removeprefix(_MARK).partition(" ")
         if not line.startswith(_MARK) or name != by.name:
             continue
@@ -101,6 +100,29 @@ def opened(note: str, by: Verifier) -> Checkpoint:
             raise CheckpointInvalid("检查点的签名不对：内容被改动，或不是这把密钥签的") from error
         return _parsed(text, by.name)
     raise CheckpointInvalid(f"检查点没有“{by.name}”这把密钥的签名：台账的密钥可能被换过")
+
+
+def check_form(note: str) -> None:
+    """Raise `NoCheckpoint` for what is no signed note with the lines of a checkpoint.
+
+    So somebody who names the wrong file hears that, and not that the ledger was altered.
+    """
+    text, signatures = _halves(note)
+    lines = text.split("\n")
+    if not signatures[0].startswith(_MARK):
+        raise NoCheckpoint("检查点没有签名，或不完整")
+    if len(lines) < 4 or not _NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
+        raise NoCheckpoint("不是检查点：开头应是台账名称和条数")
+
+
+def _halves(note: str) -> tuple[str, list[str]]:
+    """Return the text that is signed, and the lines of signatures; raises `NoCheckpoint`."""
+    if len(note.encode()) > LIMIT:
+        raise NoCheckpoint("检查点过长")
+    text, gap, signatures = note.rpartition("\n\n")
+    if not gap or not signatures.endswith("\n"):
+        raise NoCheckpoint("检查点没有签名，或不完整")
+    return f"{text}\n", signatures.splitlines()
 
 
 def _parsed(text: str, name: str) -> Checkpoint:

@@ -1,4 +1,7 @@
-"""What may be put forward as evidence for a ruling: known by its first bytes, not by its name."""
+"""What may be put forward as evidence for a ruling: known by its first bytes, not by its name.
+
+Whether it is whole, too, is looked at in `hub.evidence`.
+"""
 
 from typing import Literal
 

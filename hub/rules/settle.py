@@ -66,7 +66,7 @@ class Standing(Struct, frozen=True):
     refused: Verdict | None = None
 
 
-def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: PLR0911 - a list of rules
+def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:
     """Judge an outcome whose signature has been verified.
 
     What counted is known when the same bytes come again, and what was refused is refused for the
@@ -86,12 +86,25 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
         return Ruling(standing.refused, news=False)
     if standing.outcome_id is not None:
         return Ruling(Verdict.KNOWN if standing.held else Verdict.CLOSED)
-    if outcome.asked is not None and outcome.asked != standing.invitation:
+    as_issued = outcome.asked is None or outcome.asked == standing.invitation
+    ruling = judge(outcome, ttl_ms=standing.invitation.ttl_ms, as_issued=as_issued)
+    if ruling.ends == "rated" and standing.case_rated:
+        return Ruling(Verdict.REPEATED, "rated")
+    return ruling
+
+
+def judge(outcome: AnyOutcome, *, ttl_ms: int, as_issued: bool) -> Ruling:
+    """Judge an outcome by what was signed and what was issued, and by nothing else.
+
+    The hub does so once, when it comes; whoever verifies the ledger does it again, years later.
+    `ttl_ms`: the invitation's; `as_issued`: whether it was shown in the hub's own words.
+    """
+    if not as_issued:
         return Ruling(Verdict.SHOWN_OTHERWISE, "withdrawn")
     if not isinstance(outcome, Rated):
         ends: Ends = "expired" if isinstance(outcome, Expired) else "withdrawn"
         return Ruling(Verdict.COUNTS, ends)
-    if outcome.elapsed_ms > standing.invitation.ttl_ms + GRACE_MS:
+    if outcome.elapsed_ms > ttl_ms + GRACE_MS:
         return Ruling(Verdict.LATE, "expired")
     try:
         listed = load(outcome.catalogue).has(outcome.level, outcome.reasons)
@@ -99,4 +112,12 @@ def settle(standing: Standing | None, outcome: AnyOutcome) -> Ruling:  # noqa: P
         listed = False
     if not listed:
         return Ruling(Verdict.UNKNOWN_REASON, "withdrawn")
-    return Ruling(Verdict.REPEATED if standing.case_rated else Verdict.COUNTS, "rated")
+    return Ruling(Verdict.COUNTS, "rated")
+
+
+def knows_catalogue(outcome: AnyOutcome) -> bool:
+    """Whether this software has the list from which an outcome's reasons were chosen."""
+    try:
+        return not isinstance(outcome, Rated) or bool(load(outcome.catalogue))
+    except CatalogueError:
+        return False

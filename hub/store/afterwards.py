@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from sqlite_utils import Database
 
 from hub.rules.afterwards import Added, Ruled
+from hub.store import marks
 from hub.store.vault import Vault
 
 _ruled = msgspec.json.Decoder(Ruled)
@@ -52,11 +53,13 @@ def void(
     """Whether a service's rating has been ruled on, by whoever may: this hub, or who fed it.
 
     `settled`: and the ruling is off its way to the city. It is there, or there was nobody to be
-    told; then the rating never goes as a valid one again. Raises `VaultError`.
+    told; then the rating never goes as a valid one again. What was entered past the hub rules on
+    nothing. Raises `VaultError`.
     """
     row = db.conn.execute(
         """
-        SELECT l.kind, l.body, o.kind, o.position, o.invitation,
+        SELECT l.kind, l.body, o.kind, o.position, o.invitation, l.recorded_at,
+            l.position,
             d.state = 'accepted' OR coalesce(r.task, 'first') <> 'first'
         FROM deliveries AS d LEFT JOIN repeats AS r ON r.delivery = d.id
         JOIN ledger AS l ON l.position = d.position
@@ -67,11 +70,13 @@ def void(
         """,
         (serial, service_number),
     ).fetchone()
-    if row is None or (settled and not row[5]):
+    if row is None or (settled and not row[7]):
         return False
-    kind, body, of, position, invitation, _ = row
+    kind, body, of, position, invitation, at, place, _ = row
+    if kind == of == "fed":
+        return marks.genuine(vault, "fed", place, at, bytes(body))
     if (kind, of) != ("ruled", "rated"):
-        return bool(kind == of == "fed")
+        return False
     try:
         said = _ruled.decode(body)
     except (msgspec.MsgspecError, ValueError):

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from hub.store import afterwards, ledger
 from hub.store.deliveries import Delivered, with_its_service
+from hub.store.vault import Vault
 
 UNSURE = "上级平台对更正或复核认定答“已存在”，可能没有采纳，请与平台核对"
 
@@ -19,12 +20,15 @@ def accepted(
     *,
     version: int | None = None,
     digest: bytes = b"",
+    vault: Vault | None = None,
 ) -> None:
     """Note the city's word that it has this record, in the ledger too unless it stands there.
 
     `version` is that which was sent, `digest` by what its content is known. If the case was
     registered again meanwhile, or if it is not sure which version the city has, it stays
     waiting, to be checked. "Exists" for an update or a ruling leaves a doubt, and says so.
+    `vault` marks the entry as the hub's own; without it it stands as those of older hubs. Raises
+    `VaultError`.
     """
     row = db.execute(
         """
@@ -62,13 +66,11 @@ def accepted(
         _settle(db, delivery_id, doubt, now if known_since is None else known_since)
     if task == "first" or updated:
         said = Delivered(serial=row[0], service_number=row[1], kind=kind, of=row[3], answer=answer)
-        entry = ledger.Entry(
-            kind="delivered",
-            recorded_at=now,
-            device="",
-            invitation="",
-            body=msgspec.json.encode(said),
-        )
+        body = msgspec.json.encode(said)
+        if vault is not None:
+            ledger.append_own(db, vault, "delivered", now, body)
+            return
+        entry = ledger.Entry(kind="delivered", recorded_at=now, device="", invitation="", body=body)
         ledger.append(db, entry)
 
 

@@ -84,6 +84,14 @@ def causes(db: Database) -> list[Cause]:
     ]
 
 
+def set_aside_for(db: Database, reason: str) -> int:
+    """Count the records that are set aside for one reason."""
+    [number] = db.execute(
+        "SELECT count(*) FROM deliveries WHERE state = 'set_aside' AND reason = ?", (reason,)
+    ).fetchone()
+    return int(number)
+
+
 def of_day(db: Database, start: int, end: int) -> list[int]:
     """Return the deliveries of a time (ms since 1970, `end` excluded), in order.
 

@@ -1,5 +1,7 @@
 """Which kiosk stands at which window, and who serves there: a view of the ledger's bindings."""
 
+import contextlib
+
 import msgspec
 from sqlite_utils import Database
 
@@ -14,6 +16,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str
     staff: Staff | None = None
     why: str = ""
+
+
+_change = msgspec.json.Decoder(Change)
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +156,80 @@ def history(db: Database, window: str | None = None, *, limit: int = 200) -> lis
         )
         for row in rows
     ]
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """Which kiosk and which clerk a window has, None: none."""
+
+    device: str | None = None
+    staff: Staff | None = None
+
+
+def kept(db: Database, window: str) -> Bound:
+    """Return how a window stands by the tables."""
+    held = seat(db, window)
+    return Bound(device=device_of(db, window), staff=held.staff if held else None)
+
+
+def entered(db: Database, window: str) -> Bound:
+    """Return how a window stands by the ledger, at the cost of a few looks at an index."""
+    paired = _last(db, window, "paired", "unpaired")
+    seated = _last(db, window, "signed_on", "signed_off")
+    return Bound(
+        device=paired[0] if paired else None,
+        staff=_change.decode(seated[1]).staff if seated else None,
+    )
+
+
+def _last(db: Database, window: str, begins: str, ends: str) -> tuple[str, bytes] | None:
+    """Return device and body of the last entry of two kinds about a window, if it `begins`."""
+    row = db.conn.execute(
+        """
+        SELECT kind, device, body FROM ledger WHERE position = (
+            SELECT max(position) FROM (
+                SELECT max(position) AS position FROM ledger INDEXED BY ledger_bound
+                WHERE kind IN ('paired', 'unpaired', 'signed_on', 'signed_off') AND kind = ?2
+                    AND CASE WHEN json_valid(CAST(body AS TEXT))
+                        THEN json_extract(CAST(body AS TEXT), '$.window') END = ?1
+                UNION ALL
+                SELECT max(position) FROM ledger INDEXED BY ledger_bound
+                WHERE kind IN ('paired', 'unpaired', 'signed_on', 'signed_off') AND kind = ?3
+                    AND CASE WHEN json_valid(CAST(body AS TEXT))
+                        THEN json_extract(CAST(body AS TEXT), '$.window') END = ?1))
+        """,
+        (window, begins, ends),
+    ).fetchone()
+    return (row[1], bytes(row[2])) if row is not None and row[0] == begins else None
+
+
+def windows_told_of(db: Database) -> set[str]:
+    """Return the windows that a table has something bound to."""
+    rows = db.conn.execute("SELECT window FROM pairings UNION SELECT window FROM sign_ons")
+    return {str(window) for (window,) in rows.fetchall()}
+
+
+def replayed(db: Database) -> dict[str, Bound]:
+    """Return how the ledger leaves every window that it tells of, by all of its changes."""
+    found: dict[str, Bound] = {}
+    rows = db.conn.execute(
+        """
+        SELECT kind, device, body FROM ledger
+        WHERE kind IN ('paired', 'unpaired', 'signed_on', 'signed_off') ORDER BY position
+        """
+    )
+    for kind, device, body in rows:
+        with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            change = _change.decode(body)
+            before = found.get(change.window, Bound())
+            found[change.window] = after(before, kind, device, change)
+    return found
+
+
+def after(before: Bound, kind: str, device: str, change: Change) -> Bound:
+    """Return how a window stands after an entry of one of the four kinds."""
+    if kind in ("paired", "unpaired"):
+        return msgspec.structs.replace(before, device=device if kind == "paired" else None)
+    return msgspec.structs.replace(before, staff=change.staff if kind == "signed_on" else None)
 
 
 def _seat(row: tuple[str, str, str, str, int]) -> Seat:

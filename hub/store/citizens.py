@@ -10,6 +10,7 @@ from itertools import starmap
 from msgspec import Struct
 from sqlite_utils import Database
 
+from hub.store.database import Swallowed
 from hub.store.vault import DIGEST, HEADER, SEALED, Vault
 
 FIELDS = ("applicant_name", "applicant_number", "mobile", "agent_name", "agent_number")
@@ -73,17 +74,23 @@ def mobile_form(value: str) -> str:
 
 
 def put(db: Database, vault: Vault, serial: str, service_number: int, citizen: Citizen) -> None:
-    """Keep what is known of a case's citizen, over what was known before."""
+    """Keep what is known of a case's citizen, over what was known before.
+
+    Raises `VaultError`, and `database.Swallowed` where the file has not taken it: then nothing
+    is committed.
+    """
     sealed = [_seal(vault, serial, service_number, name, getattr(citizen, name)) for name in FIELDS]
     values = (*sealed, *_digests(vault, citizen))
     key = (serial, service_number)
     before = db.execute(_LENGTHS, key).fetchone()
     if before is None:
-        db.execute(_ADD, (*key, *values))
-        return
-    if tuple(before) != tuple(map(len, sealed)):
-        db.execute(_WIPE, key)
-    db.execute(_CHANGE, (*values, *key))
+        taken = db.execute(_ADD, (*key, *values)).rowcount
+    else:
+        if tuple(before) != tuple(map(len, sealed)):
+            db.execute(_WIPE, key)
+        taken = db.execute(_CHANGE, (*values, *key)).rowcount
+    if taken != 1:
+        raise Swallowed("办件人信息")
 
 
 def row(db: Database, serial: str, service_number: int) -> Row | None:

@@ -145,3 +145,8 @@ def alone(db: Database) -> Iterator[None]:
 def migrate(db: Database) -> None:
     """Bring the schema up to date; each step and its record commit together."""
     migrations.apply(db)
+
+
+def up_to_date(db: Database) -> bool:
+    """Say whether a file has taken every step of the schema."""
+    return not any(True for _ in migrations.pending(db))

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from hub.rules.afterwards import Ruled
 from hub.rules.days import DAY_MS
 from hub.rules.documents import DocumentKind
+from hub.store.database import Swallowed
 from hub.store.vault import HEADER, Vault, VaultError, header
 
 _USED = """
@@ -36,7 +37,11 @@ class Document(Struct, frozen=True, kw_only=True):
 def keep(
     db: Database, vault: Vault, data: bytes, kind: DocumentKind, *, by: str, now: int
 ) -> Document:
-    """Keep a document, and drop those that nobody used within a day. Raises `VaultError`."""
+    """Keep a document, and drop those that nobody used within a day.
+
+    Raises `VaultError`, and `database.Swallowed` where the file has not taken it: then nothing
+    is committed.
+    """
     digest = hashlib.sha256(data).hexdigest()
     db.conn.execute(
         f"DELETE FROM documents WHERE kept_at < ? AND digest <> ? AND digest NOT IN ({_USED})",  # noqa: S608 - made of constants
@@ -46,10 +51,12 @@ def keep(
         "UPDATE documents SET kept_at = ?, kept_by = ? WHERE digest = ?", (now, by, digest)
     )
     if not known.rowcount:
-        db.conn.execute(
+        known = db.conn.execute(
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
             (digest, kind, len(data), vault.seal(data, _place(digest)), now, by),
         )
+    if known.rowcount != 1:
+        raise Swallowed("证据文件")
     return Document(digest=digest, kind=kind, size=len(data))
 
 

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from hub.rules.retention import own_part, payload_of, words_of
 from hub.store import citizens, ledger
 from hub.store.audit import TEXT_LIMIT
+from hub.store.vault import Vault
 
 Hindrance = Literal["unknown", "erased", "open", "waiting", "set_aside", "unsent"]
 """Why a case's data stay: there is no such case; they are gone; an invitation is open; records
@@ -192,13 +193,20 @@ def _with_words(
 
 
 def erase_words(
-    db: Database, entries: Sequence[tuple[int, bytes]], *, by: str, why: str, now: int
+    db: Database,
+    vault: Vault,
+    entries: Sequence[tuple[int, bytes]],
+    *,
+    by: str,
+    why: str,
+    now: int,
 ) -> tuple[int, list[bytes]]:
     """Erase entries' bodies, saying so in the ledger; the audit trail has to name that entry.
 
-    Returns its position, and by what the bodies could be found.
+    Returns its position, and by what the bodies could be found. Raises `VaultError`.
     """
-    told = ledger.erase(db, [position for position, _ in entries], by=by, why=why, now=now)
+    places = [position for position, _ in entries]
+    told = ledger.erase(db, vault, places, by=by, why=why, now=now)
     return told, [own_part(body) for _, body in entries]
 
 

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from hub.rules.proof import FedKind, Proof
 from hub.rules.records import Record
-from hub.store import citizens, keys
+from hub.store import citizens, keys, marks
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault
 
@@ -23,7 +23,9 @@ NAMES = {
 
 
 class Fed(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record in the ledger; `jws` stays last (see `rules.retention.own_part`).
+    """A record in the ledger, with the hub's mark behind it (`store.marks`).
+
+    `jws` stays last of its fields (see `rules.retention.own_part`).
 
     `digest`: keyed hash of a service record, or of what a rating says by itself and its
     signature, hex; a ruling has that of its rating. `own`: what a rating or an addition says by
@@ -83,20 +85,21 @@ def service(db: Database, vault: Vault, serial: str, service_number: int) -> Rec
     record: Record = msgspec.json.decode(text, type=dict[str, str])
     known = citizens.opened(vault, held)
     record |= {field: getattr(known, name) for field, name in NAMES.items() if field in record}
-    said = entry(db, position)
+    said = _taken(db, vault, position)
     if said is None or said.digest != digest or digest_of(vault, record) != digest:
         raise Altered
     return record
 
 
-def rating(db: Database, delivery: Delivery) -> tuple[Record, Proof] | None:
+def rating(db: Database, vault: Vault, delivery: Delivery) -> tuple[Record, Proof] | None:
     """Return what was fed of a rating or what follows it; None: its words have been erased.
 
-    A ruling says what its rating says, and that it is not valid. Raises `Altered`.
+    A ruling says what its rating says, and that it is not valid. Raises `Altered`, also for
+    what this hub has not taken in itself, and `VaultError`.
     """
     serial, number, kind = delivery.serial, delivery.service_number, delivery.kind
-    said = entry(db, delivery.position)
-    of = said if kind == "rating" else entry(db, place(db, serial, number, "rating"))
+    said = _taken(db, vault, delivery.position)
+    of = said if kind == "rating" else _taken(db, vault, place(db, serial, number, "rating"))
     if said is None or of is None:
         return None
     key = (serial, number)
@@ -213,8 +216,24 @@ def digest_of(vault: Vault, record: Record) -> str:
     return vault.digest("fed record", text).hex()
 
 
+def _taken(db: Database, vault: Vault, position: int | None) -> Fed | None:
+    """Return an entry as `entry` does; raises `Altered` where its mark does not fit."""
+    row = _row(db, position)
+    if position is None or row is None or not row[0]:
+        return None
+    if not marks.genuine(vault, "fed", position, row[1], row[0]):
+        raise Altered
+    return read(row[0])
+
+
 def _body(db: Database, position: int | None) -> bytes | None:
+    row = _row(db, position)
+    return None if row is None else row[0]
+
+
+def _row(db: Database, position: int | None) -> tuple[bytes, int] | None:
+    """Return the body at a ledger position and when it was entered."""
     row = db.conn.execute(
-        "SELECT body FROM ledger WHERE position = ? AND kind = 'fed'", (position,)
+        "SELECT body, recorded_at FROM ledger WHERE position = ? AND kind = 'fed'", (position,)
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else (bytes(row[0]), int(row[1]))

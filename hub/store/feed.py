@@ -12,6 +12,7 @@ from hub.rules.proof import OWN, FedKind, FeedRequest, Proof
 from hub.rules.records import Record
 from hub.store import citizens, deliveries, fed, ledger, rulings
 from hub.store.citizens import Citizen
+from hub.store.database import Swallowed
 from hub.store.fed import NAMES, Fed
 from hub.store.vault import Vault
 
@@ -44,7 +45,7 @@ def owner(db: Database, serial: str, service_number: int) -> str | None:
 def take(db: Database, vault: Vault, origin: str, asked: FeedRequest, now: int) -> bool:
     """Enter and queue a record that was found sound; False: it is here already.
 
-    Raises `Clash`.
+    Raises `Clash`, `VaultError`, `database.Swallowed`: then nothing is committed.
     """
     serial, number = asked.record["projectNo"], int(asked.record["serviceNumber"])
     holder = owner(db, serial, number)
@@ -67,10 +68,10 @@ def _take_service(db: Database, vault: Vault, origin: str, record: Record, now: 
         return False
     said = Fed(origin=origin, kind="service", serial=serial, service_number=number, digest=digest)
     kept = {field: "" if field in NAMES else value for field, value in record.items()}
-    position = _enter(db, said, msgspec.json.encode(kept).decode(), now)
+    position = _enter(db, vault, said, msgspec.json.encode(kept).decode(), now)
     known = {NAMES[field]: record[field] for field in NAMES if field in record}
     citizens.put(db, vault, serial, number, Citizen(**known))
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO deliveries (serial, service_number, kind, position, next_at, queued_at)
         VALUES (?, ?, 'service', ?, ?, ?)
@@ -78,6 +79,8 @@ def _take_service(db: Database, vault: Vault, origin: str, record: Record, now: 
         """,
         (serial, number, position, now, now),
     )
+    if cursor.rowcount != 1:
+        raise Swallowed("待报送清单")
     if latest is not None:
         deliveries.again(db, serial, number, now)
     return True
@@ -110,25 +113,16 @@ def _take_rating(db: Database, vault: Vault, origin: str, asked: FeedRequest, no
             key=asked.proof.key,
             jws=asked.proof.jws,
         )
-    position = _enter(db, said, "", now)
+    position = _enter(db, vault, said, "", now)
     deliveries.queue(db, asked.kind, (serial, number), position, now)  # type: ignore[arg-type]
     if asked.kind == "ruling":
         rulings.take_along(db, (serial, number), now)
     return True
 
 
-def _enter(db: Database, said: Fed, record: str, now: int) -> int:
-    position = ledger.append(
-        db,
-        ledger.Entry(
-            kind="fed",
-            recorded_at=now,
-            device="",
-            invitation="",
-            body=msgspec.json.encode(said),
-        ),
-    )
-    db.conn.execute(
+def _enter(db: Database, vault: Vault, said: Fed, record: str, now: int) -> int:
+    position = ledger.append_own(db, vault, "fed", now, msgspec.json.encode(said))
+    cursor = db.conn.execute(
         """
         INSERT INTO fed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (origin, kind, serial, service_number, assess_number, digest)
@@ -146,6 +140,8 @@ def _enter(db: Database, said: Fed, record: str, now: int) -> int:
             now,
         ),
     )
+    if cursor.rowcount != 1:
+        raise Swallowed("下级大厅报送的记录")
     return position
 
 

@@ -1,5 +1,8 @@
 """Invitations and what became of them: a view of the ledger, kept for fast answers."""
 
+import contextlib
+import logging
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -8,7 +11,15 @@ from sqlite_utils import Database
 from hub.store import ledger
 from protocol.messages import Invitation, Slot
 
+log = logging.getLogger(__name__)
+
 UNSETTLED_LIMIT = 1000
+
+VERSION_LIMIT = 1 << 53
+"""The highest version that a message holds (`protocol.messages.Count`)."""
+
+NEAR_LIMIT = VERSION_LIMIT - 1_000_000
+"""No hub comes here by itself: by the time in milliseconds it takes 280,000 years."""
 
 OutcomeKind = Literal["rated", "expired", "withdrawn"]
 
@@ -33,8 +44,12 @@ _COLUMNS = """id, device, serial, service_number, body, issued_at, ttl_ms, shown
     withdraw_at, outcome_id, outcome"""
 _body = msgspec.json.Decoder(Invitation)
 
+Row = tuple[object, ...]
+"""A row as it stands, in the order of the fields of `Kept`; the invitation in JSON."""
 
-def _kept(row: tuple[object, ...]) -> Kept:
+
+def kept(row: Row) -> Kept:
+    """Return what a row says; raises `msgspec.MsgspecError` for an invitation that is none."""
     fields = dict(zip(Kept.__struct_fields__, row, strict=True))
     fields["invitation"] = _body.decode(fields["invitation"])  # type: ignore[arg-type]
     return Kept(**fields)  # type: ignore[arg-type]
@@ -70,13 +85,35 @@ def issue(db: Database, device: str, invitation: Invitation) -> None:
     )
 
 
-def get(db: Database, identifier: str) -> Kept | None:
-    """Return one invitation, or None."""
-    row = db.conn.execute(
+def row(db: Database, identifier: str) -> Row | None:
+    """Return one row as it stands, or None."""
+    found: Row | None = db.conn.execute(
         f"SELECT {_COLUMNS} FROM invitations WHERE id = ?",  # noqa: S608 - constant columns
         (identifier,),
     ).fetchone()
-    return None if row is None else _kept(row)
+    return found
+
+
+def replace(db: Database, values: Row) -> None:
+    """Put a row in the place of what is there, or is not there any more."""
+    db.conn.execute("DELETE FROM invitations WHERE id = ?", values[:1])
+    marks = ", ".join("?" * len(values))
+    db.conn.execute(f"INSERT INTO invitations ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608
+
+
+def get(db: Database, identifier: str) -> Kept | None:
+    """Return one invitation, or None."""
+    found = row(db, identifier)
+    return None if found is None else kept(found)
+
+
+def names_of_case(db: Database, serial: str, service_number: int) -> list[str]:
+    """Return the ids of all invitations of one service of a case, oldest first."""
+    rows = db.conn.execute(
+        "SELECT id FROM invitations WHERE serial = ? AND service_number = ? ORDER BY issued_at, id",
+        (serial, service_number),
+    )
+    return [str(name) for (name,) in rows.fetchall()]
 
 
 def of_case(db: Database, serial: str, service_number: int) -> list[Kept]:
@@ -86,7 +123,7 @@ def of_case(db: Database, serial: str, service_number: int) -> list[Kept]:
         " WHERE serial = ? AND service_number = ? ORDER BY issued_at, id",
         (serial, service_number),
     )
-    return [_kept(row) for row in rows]
+    return [kept(row) for row in rows]
 
 
 def rated(db: Database, serial: str, service_number: int) -> bool:
@@ -106,21 +143,33 @@ def open_of(db: Database, device: str) -> list[Kept]:
         " ORDER BY withdraw_at IS NULL DESC, issued_at DESC, id DESC LIMIT ?",
         (device, UNSETTLED_LIMIT),
     )
-    return [_kept(row) for row in rows]
+    return [kept(row) for row in rows]
 
 
-def _current(db: Database, device: str) -> Invitation | None:
-    """Return what is open and not asked back: by that, not by its time, for clocks go back."""
-    row = db.conn.execute(
-        "SELECT body FROM invitations INDEXED BY invitations_current"
+def _current(
+    db: Database, device: str, genuine: Callable[[Invitation], bool]
+) -> tuple[Invitation | None, set[str]]:
+    """Return what is open and not asked back: by that, not by its time, for clocks go back.
+
+    And those before it that are not genuine: nobody is asked by them, nor asked about them.
+    """
+    rows = db.conn.execute(
+        "SELECT id, body FROM invitations INDEXED BY invitations_current"
         " WHERE device = ? AND outcome IS NULL AND withdraw_at IS NULL"
-        " ORDER BY issued_at DESC, id DESC LIMIT 1",
-        (device,),
-    ).fetchone()
-    return None if row is None else _body.decode(row[0])
+        " ORDER BY issued_at DESC, id DESC LIMIT ?",
+        (device, UNSETTLED_LIMIT),
+    )
+    forged: set[str] = set()
+    for name, body in rows:
+        with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            invitation = _body.decode(body)
+            if invitation.id == name and genuine(invitation):
+                return invitation, forged
+        forged.add(str(name))
+    return None, forged
 
 
-def _open_ids(db: Database, device: str) -> list[str]:
+def open_ids(db: Database, device: str) -> list[str]:
     """Return the ids of a device's open invitations, newest first, from the index alone."""
     rows = db.conn.execute(
         "SELECT id FROM invitations WHERE device = ? AND outcome IS NULL"
@@ -154,23 +203,44 @@ def close(db: Database, identifier: str, outcome_id: str, outcome: OutcomeKind) 
     )
 
 
-def slot(db: Database, device: str, now: int) -> Slot:
+def slot(
+    db: Database, device: str, now: int, genuine: Callable[[Invitation], bool] = lambda _: True
+) -> Slot:
     """Return what the device should be showing, under a version above all before.
 
     The version is the hub's time in milliseconds, pushed on where that would not grow: even
-    a hub restored from an old copy goes on above what its devices have seen.
+    a hub restored from an old copy goes on above what its devices have seen. One that no device
+    can have taken, for messages hold none so high, was put there by somebody: it begins anew at
+    the hub's time. `genuine(invitation)` says whether the hub has issued it.
     """
-    current = _current(db, device)
-    unsettled = [name for name in _open_ids(db, device) if current is None or name != current.id]
-    version = db.conn.execute(
-        """
-        INSERT INTO slots (device, version) VALUES (?, ?)
-        ON CONFLICT (device) DO UPDATE SET version = max(version + 1, excluded.version)
-        RETURNING version
-        """,
-        (device, now),
-    ).fetchone()[0]
-    return Slot(version=version, invitation=current, unsettled=tuple(unsettled))
+    current, forged = _current(db, device, genuine)
+    shown = None if current is None else current.id
+    unsettled = [name for name in open_ids(db, device) if name != shown and name not in forged]
+    return Slot(version=_version(db, device, now), invitation=current, unsettled=tuple(unsettled))
+
+
+def _version(db: Database, device: str, now: int) -> int:
+    before = db.conn.execute("SELECT version FROM slots WHERE device = ?", (device,)).fetchone()
+    version = now
+    if before is not None:
+        if 0 <= before[0] < VERSION_LIMIT:
+            version = max(now, before[0] + 1)
+        else:
+            log.critical("slot=altered device=%s version=%d note=begun-anew", device, before[0])
+    db.conn.execute(
+        "INSERT INTO slots (device, version) VALUES (?1, ?2)"
+        " ON CONFLICT (device) DO UPDATE SET version = ?2",
+        (device, version),
+    )
+    return version
+
+
+def near_their_end(db: Database) -> list[str]:
+    """Return the devices whose versions were pushed so high that hardly any is left."""
+    rows = db.conn.execute(
+        "SELECT device FROM slots WHERE version > ? ORDER BY device", (NEAR_LIMIT,)
+    )
+    return [str(device) for (device,) in rows.fetchall()]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

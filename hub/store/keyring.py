@@ -43,13 +43,16 @@ class Ring(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All keys that may still be needed; `current` is the one that seals.
 
     `index` is the key of the search index; it is never changed, for what it made would have to
-    be made anew from what the citizens said.
+    be made anew from what the citizens said. `marks_since`: when the hub began to mark users,
+    keys and the audit trail (ms since 1970), 0: not yet. It stands here, out of reach of who can
+    write the database, so that rows are marked once and no second time.
     """
 
     form: Literal["pingyi-citizens/1"] = "pingyi-citizens/1"
     current: int
     index: bytes
     keys: tuple[RingKey, ...]
+    marks_since: int = 0
 
     def __repr__(self) -> str:
         """Without the keys."""
@@ -92,13 +95,13 @@ def with_new(ring: Ring, cipher: Cipher, now: int) -> Ring:
     if name > 65535:
         raise VaultError("密钥编号已用完，请联系维护人员")
     key = RingKey(id=name, cipher=cipher, key=os.urandom(LENGTHS[cipher]), made_at=now)
-    return Ring(current=name, index=ring.index, keys=(*ring.keys, key))
+    return msgspec.structs.replace(ring, current=name, keys=(*ring.keys, key))
 
 
 def without(ring: Ring, names: set[int]) -> Ring:
     """Return a ring without these keys."""
     kept = tuple(each for each in ring.keys if each.id not in names)
-    return Ring(current=ring.current, index=ring.index, keys=kept)
+    return msgspec.structs.replace(ring, keys=kept)
 
 
 def read(path: Path) -> Ring:

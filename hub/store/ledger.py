@@ -7,7 +7,10 @@ from typing import Literal
 import msgspec
 from sqlite_utils import Database
 
+from hub.store import marks
 from hub.store.database import Swallowed
+from hub.store.marks import Marked
+from hub.store.vault import Vault
 
 Kind = Literal[
     "invited",
@@ -25,6 +28,7 @@ Kind = Literal[
     "added",
     "key",
     "fed",
+    "revoked",
 ]
 
 
@@ -104,24 +108,23 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-def erase(db: Database, positions: Sequence[int], *, by: str, why: str, now: int) -> int:
-    """Erase the bodies of entries for good; the ledger says so first. Returns its position."""
+def erase(
+    db: Database, vault: Vault, positions: Sequence[int], *, by: str, why: str, now: int
+) -> int:
+    """Erase the bodies of entries for good; the ledger says so first. Returns its position.
+
+    `vault` marks what it says. Raises `VaultError`, `database.Swallowed`: then nothing is
+    committed.
+    """
     said = Erased(positions=tuple(positions), by=by, why=why)
-    entry = append(
-        db,
-        Entry(
-            kind="erased",
-            recorded_at=now,
-            device="",
-            invitation="",
-            body=msgspec.json.encode(said),
-        ),
-    )
+    entry = append_own(db, vault, "erased", now, msgspec.json.encode(said))
     for position in said.positions:
         row = db.conn.execute("SELECT body FROM ledger WHERE position = ?", (position,)).fetchone()
         known = hashlib.sha256(bytes(row[0])).digest()
         db.conn.execute("INSERT INTO erasures VALUES (?, ?, ?)", (position, known, entry))
-        db.conn.execute("UPDATE ledger SET body = x'' WHERE position = ?", (position,))
+        wiped = db.conn.execute("UPDATE ledger SET body = x'' WHERE position = ?", (position,))
+        if wiped.rowcount != 1:
+            raise Swallowed("台账")
     return entry
 
 
@@ -163,6 +166,19 @@ def append(db: Database, entry: Entry) -> int:
     if cursor.rowcount != 1 or cursor.lastrowid is None:
         raise Swallowed("台账")
     return cursor.lastrowid
+
+
+def append_own(db: Database, vault: Vault, kind: Marked, at: int, body: bytes) -> int:
+    """Add an entry of the hub's own, about no device, with its mark; `at`: ms since 1970.
+
+    Raises `VaultError`, `database.Swallowed`: then nothing is committed.
+    """
+    position = size(db) + 1
+    marked = marks.marked(vault, kind, position, at, body)
+    entry = Entry(kind=kind, recorded_at=at, device="", invitation="", body=marked)
+    if append(db, entry) != position:
+        raise Swallowed("台账")
+    return position
 
 
 def holds(db: Database, device: str, seq: int, body: bytes) -> bool:

@@ -3,6 +3,8 @@
 The tables are made by the restoration itself: a hub that never lost its disk has none.
 """
 
+import hmac
+
 import msgspec
 from sqlite_utils import Database, Migrations
 
@@ -124,14 +126,22 @@ def waited_for(db: Database) -> list[str] | None:
     return [str(row[0]) for row in rows]
 
 
+def since(db: Database) -> int:
+    """Return when the hub was restored (ms since 1970), 0 while there is no recovery."""
+    if not db["recovery"].exists():
+        return 0
+    [when] = db.conn.execute("SELECT max(since) FROM recovery").fetchone()
+    return int(when or 0)
+
+
 def finish(db: Database, now: int) -> list[str] | None:
     """End it for all; return who has not answered, None if there was no recovery."""
     missing = waited_for(db)
     if missing is not None:
-        since = int(db.conn.execute("SELECT max(since) FROM recovery").fetchone()[0])
+        when = since(db)
         with db.atomic():
             db.conn.execute("DELETE FROM recovery")
-            _note(db, Note(recovery="ended", since=since), "", "", now)
+            _note(db, Note(recovery="ended", since=when), "", "", now)
     return missing
 
 
@@ -167,6 +177,12 @@ def seal(vault: Vault, device: str, invitation: Invitation) -> str:
     bare = msgspec.structs.replace(invitation, seal="")
     body = msgspec.json.encode(bare).decode()
     return vault.digest("invitation", f"{device}\0{body}").hex()
+
+
+def genuine(vault: Vault, device: str, invitation: Invitation) -> bool:
+    """Whether an invitation bears the hub's mark for this device; raises `VaultError`."""
+    mark = seal(vault, device, invitation)
+    return hmac.compare_digest(mark.encode(), invitation.seal.encode())
 
 
 def sealed(vault: Vault, device: str, invitation: Invitation) -> Invitation:

@@ -1,11 +1,14 @@
 """Ratings as the office looks at them, and the rulings (复核认定) that it has made."""
 
+import contextlib
+
 import msgspec
 from msgspec import Struct
 from sqlite_utils import Database
 
 from hub.rules.afterwards import Ruled
 from hub.store import afterwards, deliveries, documents, ledger
+from hub.store.database import Swallowed
 from hub.store.deliveries import State
 from hub.store.documents import Document
 from hub.store.vault import Vault
@@ -87,7 +90,11 @@ def of_service(db: Database, serial: str, service_number: int) -> str | None:
 
 
 def enter(db: Database, vault: Vault, of: Rating, ruled: Ruled, now: int) -> Ruling:
-    """Enter a ruling in the ledger and put it on its way to the city; raises `VaultError`."""
+    """Enter a ruling in the ledger and put it on its way to the city.
+
+    Raises `VaultError`, and `database.Swallowed` where the file has not taken all of it: then
+    nothing is committed.
+    """
     position = ledger.append(
         db,
         ledger.Entry(
@@ -98,10 +105,10 @@ def enter(db: Database, vault: Vault, of: Rating, ruled: Ruled, now: int) -> Rul
             body=msgspec.json.encode(afterwards.marked(vault, of.asked.id, ruled)),
         ),
     )
-    db.conn.executemany(
-        "INSERT INTO ruling_documents VALUES (?, ?)",
-        [(position, digest) for digest in ruled.evidence],
-    )
+    for digest in ruled.evidence:
+        bound = db.conn.execute("INSERT INTO ruling_documents VALUES (?, ?)", (position, digest))
+        if bound.rowcount != 1:
+            raise Swallowed("证据文件")
     service = of.asked.serial, of.asked.service_number
     deliveries.queue(db, "ruling", service, position, now)
     take_along(db, service, now)
@@ -188,6 +195,17 @@ def without_entry(db: Database) -> list[int]:
         """
     )
     return [int(row[0]) for row in rows.fetchall()]
+
+
+def made_by(db: Database) -> list[tuple[int, str]]:
+    """Return the position of each ruling that can be read, and by whom it says it was made."""
+    found = []
+    for position, body in db.conn.execute(
+        "SELECT position, body FROM ledger WHERE kind = 'ruled' ORDER BY position"
+    ):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            found.append((int(position), _ruled.decode(body).by))
+    return found
 
 
 def _ruling(db: Database, row: tuple[object, ...]) -> Ruling:

@@ -137,12 +137,34 @@ def newest(db: Database) -> Kept | None:
     return None if row is None else Kept(size=row[0], at=row[1], note=row[2])
 
 
+def gave(db: Database, size: int, note: str) -> bool:
+    """Whether this very checkpoint, of `size` entries, is among those that were given out."""
+    row = db.conn.execute(
+        "SELECT 1 FROM checkpoints WHERE size = ? AND note = ?", (size, note)
+    ).fetchone()
+    return row is not None
+
+
 def checkpoints(db: Database, after: int = -1) -> list[Kept]:
     """Return the checkpoints of more than `after` entries, the smallest first."""
     rows = db.conn.execute(
         "SELECT size, at, note FROM checkpoints WHERE size > ? ORDER BY size", (after,)
     )
     return [Kept(size=row[0], at=row[1], note=row[2]) for row in rows]
+
+
+def unerased(db: Database) -> list[int]:
+    """Return positions whose erasure is noted though they hold their body, or are not there.
+
+    The note holds by what such an entry would be hashed once its body is gone.
+    """
+    rows = db.conn.execute(
+        """
+        SELECT e.position FROM erasures AS e LEFT JOIN ledger AS l ON l.position = e.position
+        WHERE l.body IS NULL OR l.body <> x'' ORDER BY e.position LIMIT 1000
+        """
+    )
+    return [int(row[0]) for row in rows]
 
 
 def _put(db: Database, level: int, index: int, hashes: bytes) -> None:

@@ -16,7 +16,7 @@ from hub.rules.records import (
     ruling_record,
     service_record,
 )
-from hub.store import afterwards, deliveries, fed
+from hub.store import afterwards, cases, deliveries, fed
 from hub.store.deliveries import Delivery, Parcel
 from hub.store.vault import Vault
 from hub.upstream.dialects import Dialect
@@ -31,6 +31,7 @@ NO_ADDITIONS = "平台不收追评，群众补充的文字没有报送"
 NO_RATING = "评价没有送达平台，追评没有报送"
 ERASED = "公民信息已按规定删除，不能再报"
 NOT_FOUND = "找不到对应的办件或评价"
+CASE_ALTERED = "办件与登记时的不符，疑被改动，没有上报：请由窗口系统重新登记，登记后自动报送"
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +97,9 @@ class Contents:
             late = delivery.task != "first" or (
                 delivery.kind == "ruling" and afterwards.ruled(db, delivery.position) is not None
             )
+        except cases.CaseAltered:
+            _log.critical("case=altered delivery=%d", delivery.id)
+            return Unsendable(CASE_ALTERED)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             _log.critical("ledger=altered delivery=%d unreadable", delivery.id)
             return Unsendable(ALTERED)
@@ -108,7 +112,7 @@ class Contents:
             record = fed.service(db, self._vault, *of)
             if delivery.kind == "service" and record is not None:
                 return record
-            said = fed.rating(db, delivery) if record is not None else None
+            said = fed.rating(db, self._vault, delivery) if record is not None else None
             if record is None or said is None:
                 late = delivery.task != "first" or delivery.kind == "ruling"
                 return Left(ERASED) if late else Unsendable(ERASED)

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from hub.rules.days import CHINA_MS, DAY_MS
-from hub.store import database, invitations, tree
+from hub.store import backlog, database, invitations, tree
+from hub.upstream.contents import INCOMPLETE
 from hub.upstream.dialects.base import Unavailable
 from hub.upstream.dialects.transport import Parcel, Transport
 
@@ -30,6 +31,7 @@ LOOK_S = 60.0
 class Report(Struct, frozen=True, kw_only=True):
     """What is sent, as JSON. `at`: ms since 1970; counts over the whole ledger.
 
+    `incomplete`: how many of the rated are kept from the city now, as bad ones without a reason.
     `checkpoint`: the newest one, signed (C2SP tlog-checkpoint), as at `/ledger/checkpoint`.
     """
 
@@ -43,6 +45,7 @@ class Report(Struct, frozen=True, kw_only=True):
     open: int
     ruled: int
     repeated: int
+    incomplete: int
     checkpoint: str
 
 
@@ -63,6 +66,7 @@ def read(path: Path, hall: str, now: int) -> Report | None:
             open=count.open,
             ruled=count.ruled,
             repeated=count.repeated,
+            incomplete=backlog.set_aside_for(db, INCOMPLETE),
             checkpoint=newest.note,
         )
 

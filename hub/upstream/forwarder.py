@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random as randomness
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +20,14 @@ from hub.store.database import connect
 from hub.store.deliveries import Delivery
 from hub.store.vault import Vault
 from hub.store.writer import Busy, Job, Stopped, Writer
-from hub.upstream.attempt import Attempt, Attempts, Outcome
+from hub.upstream.attempt import Attempt, Attempts, NotMade, Outcome, Unclear
+from hub.upstream.batches import Batches
 from hub.upstream.contents import Contents, Left, Unsendable
 from hub.upstream.dialects import AlreadyExists, Dialect, Refused, Unavailable
 from protocol.messages import Rated
 
-Event = Literal["accepted", "exists", "set_aside", "retry", "left"]
+Event = Literal["accepted", "exists", "set_aside", "retry", "left", "apart"]
+"""What became of a record; "apart": it went with others, and has no answer of its own yet."""
 
 AWAY_AFTER = 3
 TRIM_EACH_MS = 60_000
@@ -42,7 +44,9 @@ def backoff(random: randomness.Random, base_ms: int, cap_ms: int, n: int) -> int
 
 
 class Forwarder:
-    """Sends up to `parallel` cases at once; `now` gives ms since 1970.
+    """Makes up to `parallel` requests at once, each of the records of up to `dialect.batch` cases.
+
+    `now` gives ms since 1970.
 
     `verify(device, jws)` returns the rating that a device signed, or raises `ProtocolError`:
     nothing leaves the ledger for the city on the database's word alone. What is said with the
@@ -77,6 +81,8 @@ class Forwarder:
         self._parallel = parallel
         contents = Contents(vault, dialect, verify=verify, data_source=data_source)
         self._attempts = Attempts(contents, vault, dialect, now=now)
+        self._batches = Batches(dialect.batch)
+        self._vault = vault
         self._base_ms = base_ms
         self._cap_ms = cap_ms
         self._on_event = on_event
@@ -85,7 +91,7 @@ class Forwarder:
         self._db: Database | None = None
         self._wake = asyncio.Event()
         self._stopping = False
-        self._under_way: dict[str, asyncio.Task[None]] = {}  # by serial
+        self._under_way: dict[asyncio.Task[None], tuple[Delivery, ...]] = {}
         self._failures = 0
         self._away = False
         self._probe_at = 0
@@ -117,7 +123,7 @@ class Forwarder:
         self._wake.set()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._under_way:
-            _, late = await asyncio.wait(self._under_way.values(), timeout=grace_s)
+            _, late = await asyncio.wait(self._under_way, timeout=grace_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -157,46 +163,65 @@ class Forwarder:
         at = deliveries.next_at(db, now)
         # Nothing is ever put off for longer than the cap: the clock has been put back since.
         horizon = at if at is not None and at > now + self._cap_ms else now
-        for delivery in deliveries.due(db, horizon, room + len(self._under_way)):
-            if delivery.serial not in self._under_way and room:
-                room -= 1
-                task = asyncio.create_task(self._deliver(db, delivery, probing=self._away))
-                self._under_way[delivery.serial] = task
+        busy = {each.serial for batch in self._under_way.values() for each in batch}
+        most = 1 if self._away else self._batches.batch  # a probe is one record
+        due = deliveries.due(db, horizon, room * most + len(busy))
+        free = [each for each in due if each.serial not in busy]
+        # Nobody waits for a list to be filled: what is due goes, together or not.
+        for batch in self._batches.gather(free, room):
+            room -= 1
+            task = asyncio.create_task(self._deliver(db, batch, probing=self._away))
+            self._under_way[task] = batch
+            task.add_done_callback(self._ended)
         return _LONGEST_WAIT_MS if at is None or not room else at - now
 
-    async def _deliver(self, db: Database, delivery: Delivery, *, probing: bool) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._wake.set()
+
+    async def _deliver(self, db: Database, batch: tuple[Delivery, ...], *, probing: bool) -> None:
+        attempts = await self._attempts.make(db, batch)
         try:
-            attempt = await self._attempts.make(db, delivery)
-            answer = attempt.outcome
-            try:
-                event = await self._note(delivery, attempt)
-            except Stopped:
-                return  # sent again after the next start; the city will know it
-            except Exception as error:  # noqa: BLE001 - the commit failed: nothing is noted
-                answer, event = Unavailable(f"结果未能保存（{type(error).__name__}）"), "retry"
-            if isinstance(answer, Unavailable):
-                self._failed(answer.reason, probing=probing)
-            elif not isinstance(answer, Unsendable | Left):
-                self._answered()
+            events = await self._note(batch, attempts)
+        except Stopped:
+            return  # sent again after the next start; the city will know it
+        except Exception as error:  # noqa: BLE001 - the commit failed: nothing is noted
+            # One that cannot be noted must not keep its neighbours from it.
+            self._batches.apart(batch)
+            self._failed(f"结果未能保存（{type(error).__name__}）", probing=probing)
+            events = ["retry"] * len(batch)
+        else:
+            self._heed([each.outcome for each in attempts], probing=probing)
+        for event, delivery in zip(events, batch, strict=True):
             self._on_event(event, delivery)
-        finally:
-            del self._under_way[delivery.serial]
-            self._wake.set()
 
-    async def _note(self, delivery: Delivery, attempt: Attempt) -> Event:
-        """Commit what became of a record, with what was said; then it is on disk."""
-        job, event = self._job(delivery, attempt.outcome, attempt.digest)
+    async def _note(self, batch: tuple[Delivery, ...], attempts: Sequence[Attempt]) -> list[Event]:
+        """Commit in one go what became of records, with what was said; then it is on disk."""
+        jobs = [
+            self._job(delivery, each.outcome, each.digest)
+            for delivery, each in zip(batch, attempts, strict=True)
+        ]
+        lines = [line for each in attempts for line in each.lines]
 
-        def outcome_and_journal(db: Database) -> None:
-            job(db)
-            exchanges.note(db, attempt.lines)
+        def outcomes_and_journal(db: Database) -> None:
+            for job, _ in jobs:
+                job(db)
+            exchanges.note(db, lines)
 
-        await self._commit(outcome_and_journal)
-        self._untrimmed += len(attempt.lines)
-        if event == "set_aside":
-            # Without the reason: the city's words are kept in the store, not in logs.
-            _log.warning("delivery=set_aside id=%d kind=%s", delivery.id, delivery.kind)
-        return event
+        await self._commit(outcomes_and_journal)
+        self._untrimmed += len(lines)
+        events = [event for _, event in jobs]
+        unclear = []
+        for delivery, event in zip(batch, events, strict=True):
+            if event == "apart":
+                unclear.append(delivery)
+                continue
+            self._batches.settled(delivery)
+            if event == "set_aside":
+                # Without the reason: the city's words are kept in the store, not in logs.
+                _log.warning("delivery=set_aside id=%d kind=%s", delivery.id, delivery.kind)
+        self._batches.apart(unclear)
+        return events
 
     def _job(self, delivery: Delivery, answer: Outcome, digest: bytes) -> tuple[Job[None], Event]:
         now, each, version = self._now(), delivery.id, delivery.version
@@ -208,6 +233,8 @@ class Forwarder:
         if isinstance(answer, Left):
             reason = answer.reason
             return lambda db: answers.left(db, each, version, reason, now), "left"
+        if isinstance(answer, Unclear):
+            return lambda _: None, "apart"
         if isinstance(answer, Refused | Unsendable):
             reason = answer.reason
             return lambda db: answers.set_aside(db, each, reason, now, version=version), "set_aside"
@@ -215,7 +242,7 @@ class Forwarder:
             "exists" if isinstance(answer, AlreadyExists) else "accepted"
         )
         return lambda db: answers.accepted(
-            db, each, now, word, version=version, digest=digest
+            db, each, now, word, version=version, digest=digest, vault=self._vault
         ), word
 
     def _trim(self) -> None:
@@ -236,7 +263,17 @@ class Forwarder:
                     raise Stopped from None
                 await asyncio.sleep(0.02)
 
-    def _failed(self, reason: str, *, probing: bool) -> None:
+    def _heed(self, outcomes: Sequence[Outcome], *, probing: bool) -> None:
+        """Take note whether the city answers, once for what went in one request."""
+        said = [each for each in outcomes if not isinstance(each, Unsendable | Left)]
+        silent = [each for each in said if isinstance(each, Unavailable)]
+        if len(silent) < len(said):
+            self._answered()
+        elif silent:
+            asked = [each for each in silent if not isinstance(each, NotMade)]
+            self._failed((asked or silent)[0].reason, probing=probing, asked=bool(asked))
+
+    def _failed(self, reason: str, *, probing: bool, asked: bool = True) -> None:
         if self._away and not probing:
             return  # sent before the city went away: says nothing new
         self._failures += 1
@@ -244,7 +281,9 @@ class Forwarder:
             return
         if not self._away:
             self._away = True
-            _log.warning("upstream=unavailable reason=%s", reason)
+            # Where it was not even asked, nothing is known of the city.
+            word = "unavailable" if asked else "held-up"
+            _log.warning("upstream=%s reason=%s", word, reason)
         steps = self._failures - AWAY_AFTER
         self._probe_at = self._now() + backoff(self._random, self._base_ms, self._cap_ms, steps)
 

@@ -21,6 +21,7 @@ FieldName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[!-~]+(?
 Words = dict[str, tuple[str, ...]]
 
 AREA_DIGITS = 12
+MOST_AT_ONCE = 100
 TIME_PARTS = {
     "yyyy": slice(0, 4),
     "MM": slice(5, 7),
@@ -159,12 +160,14 @@ class Quirks(Part, frozen=True, kw_only=True):
     `update`: how a case is corrected that the city has: the record "again" to the same address,
     to an "endpoint" of its own, or not at all ("none"). `ruling`, in the same words: how the
     city is told that a rating is not adopted. `additions`: whether it takes 追评.
+    `batch`: how many records one request may hold, more than one only for a format with a list.
     """
 
     dialect: DialectName
     update: Literal["again", "endpoint", "none"] = "again"
     ruling: Literal["again", "endpoint", "none"] = "again"
     additions: bool = True
+    batch: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE)] = 1
     addresses: Addresses
     fields: Fields = Fields()
     answer: Answer | None = None
@@ -182,6 +185,8 @@ SECTIONS: dict[DialectName, tuple[str, ...]] = {
     "token": ("answer", "sm4", "token"),
     "hub": (),
 }
+LISTS: frozenset[DialectName] = frozenset({"envelope"})
+"""The dialects whose format holds a list of records."""
 
 
 def pattern(dialect: DialectName) -> str:
@@ -231,6 +236,9 @@ def _sections(quirks: Quirks, dialect: DialectName) -> list[Fault]:
     if quirks.ruling == "again" and "EffectivEvalua" in quirks.fields.omit.rating:
         say = 'ruling = "again" 时复核认定靠 EffectivEvalua 告知平台，不能省去'
         faults.append(Fault("fields.omit.rating", say))
+    if quirks.batch > 1 and dialect not in LISTS:
+        say = f"报文格式 {dialect} 一次只能报一条，没有列表：请删去这一项，或写成 1"
+        faults.append(Fault("batch", say))
     if dialect == "hub" and quirks.fields != Fields():
         faults.append(Fault("fields", "大厅之间照原样报送，不改字段：请删去这一节"))
     if quirks.addresses.addition and not quirks.additions:

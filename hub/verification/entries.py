@@ -8,7 +8,6 @@ from contextlib import suppress
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from hub.rules.settle import GRACE_MS, Verdict
 from hub.store.bindings import Change
 from hub.store.deliveries import Delivered
 from hub.store.ledger import OUTBOX, Erased, Recorded
@@ -18,12 +17,24 @@ from hub.verification.additions import Additions
 from hub.verification.arrivals import Arrivals
 from hub.verification.feed import Feed
 from hub.verification.findings import Finding, What
+from hub.verification.issued import Issued
+from hub.verification.marks import Marks
+from hub.verification.people import Revocations
 from hub.verification.rulings import Rulings
+from hub.verification.verdicts import Verdicts
 from protocol import signing
 from protocol.errors import ProtocolError
 from protocol.messages import AnyOutcome, Expired, Invitation, Rated
 
 _ANY_TTL_MS = 600_000
+_ENTERED_BY_HUB = {
+    "added": "追评",
+    "ruled": "复核认定",
+    "delivered": "报送结果",
+    "erased": "删除记录",
+    "fed": "下级大厅报送的记录",
+    "revoked": "吊销记录",
+}
 
 _invitation = msgspec.json.Decoder(Invitation)
 _erased = msgspec.json.Decoder(Erased)
@@ -51,7 +62,10 @@ class Entries:
         self._arrivals = arrivals
         self._seen = seen
         self._additions = Additions(seen, vault)
-        self._marks = vault is not None
+        self._issued = Issued(vault)
+        self._marks = Marks(vault)
+        self._verdicts = Verdicts(vault)
+        self._has_vault = vault is not None
         self._last = 0
         self.counts: Counter[str] = Counter()
         self.unknown_devices: set[str] = set()
@@ -65,7 +79,8 @@ class Entries:
             "erased": self._told,
             "added": self._additions.take,
             "ruled": Rulings(seen, vault).take,
-            "fed": Feed(seen).take,
+            "fed": Feed(seen, self._marks).take,
+            "revoked": Revocations(self._marks).take,
             **dict.fromkeys(("paired", "unpaired", "signed_on", "signed_off"), self._bound),
         }
         self._kinds = kinds
@@ -116,8 +131,12 @@ class Entries:
         """Yield what could not be checked, for auditors."""
         if self.erased:
             yield f"{self.erased} 条的内容已按规定删除，只核对了指纹和次序"
-        if not self._marks and (self.counts["added"] or self.counts["ruled"]):
-            yield "追评和复核认定是否由服务器登记：没有可用的 citizens.key，请在服务器上核验"
+        if not self._has_vault and any(self.counts[kind] for kind in _ENTERED_BY_HUB):
+            names = [name for kind, name in _ENTERED_BY_HUB.items() if self.counts[kind]]
+            yield (f"{'、'.join(names)}是否由服务器登记：没有可用的 citizens.key，请在服务器上核验")
+        yield from self._issued.unchecked()
+        yield from self._marks.unchecked()
+        yield from self._verdicts.unchecked()
 
     def _invited(self, entry: Recorded, body: str) -> Iterator[Finding]:
         try:
@@ -127,6 +146,7 @@ class Entries:
             return
         if invitation.id != entry.invitation:
             yield _at(entry, "fields", "邀请编号与内容不符")
+        yield from self._issued.invited(entry, invitation)
         before = self._seen.invited(
             entry.invitation, entry.device, invitation.ttl_ms, _words(invitation), entry.position
         )
@@ -198,14 +218,11 @@ class Entries:
         if closed_by is not None:
             yield _at(entry, "closed_twice", f"同一个邀请在第 {closed_by} 条已经结束")
             return
-        if outcome is not None and outcome.asked is not None and words is not None:
-            same = _words(outcome.asked) == words
-            if not same and not refused:
-                yield _at(entry, "invitation", "评价器签名的邀请内容与登记的邀请不一致")
-            elif same and refused == Verdict.SHOWN_OTHERWISE:
-                yield _at(entry, "invitation", "以“显示的内容不一致”拒收，内容其实一致")
-        if not refused and isinstance(outcome, Rated) and outcome.elapsed_ms > ttl_ms + GRACE_MS:
-            yield _at(entry, "late", "评价超过了邀请的时限，不应计入")
+        if outcome is not None:
+            same = None if words is None else True
+            if outcome.asked is not None and words is not None:
+                same = _words(outcome.asked) == words
+            yield from self._verdicts.take(entry, outcome, refused, ttl_ms, same)
         self._seen.close(entry.invitation, entry.position)
         if entry.kind == "rated":
             self._seen.rated(entry.position, entry.invitation)
@@ -234,6 +251,7 @@ class Entries:
         except (msgspec.MsgspecError, ValueError):
             yield _at(entry, "body", "删除记录的内容无法读取")
             return
+        yield from self._marks.take("erased", entry, body)
         for position in said.positions:
             if position >= entry.position:
                 yield _at(entry, "body", f"删除记录指向它之后的第 {position} 条")
@@ -245,6 +263,7 @@ class Entries:
         except (msgspec.MsgspecError, ValueError):
             yield _at(entry, "body", "报送结果的内容无法读取")
             return
+        yield from self._marks.take("delivered", entry, body)
         if said.of is not None and self._seen.is_fed(said.of):
             return
         if said.kind == "ruling":
@@ -264,6 +283,8 @@ class Entries:
             msgspec.json.decode(body, type=dict)
         except (msgspec.MsgspecError, ValueError):
             yield _at(entry, "body", "设置变更的内容无法读取")
+            return
+        self._issued.noted(entry, body)
 
     def _bound(self, entry: Recorded, body: str) -> Iterator[Finding]:
         try:
@@ -273,6 +294,8 @@ class Entries:
             return
         if not change.by or (entry.kind == "signed_on" and change.staff is None):
             yield _at(entry, "body", "配对或签到的内容不完整")
+            return
+        yield from self._issued.bound(entry, change)
 
 
 def _words(invitation: Invitation) -> bytes:

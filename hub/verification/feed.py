@@ -11,13 +11,15 @@ from hub.store.fed import Fed
 from hub.store.ledger import Recorded
 from hub.store.seen import Seen
 from hub.verification.findings import Finding
+from hub.verification.marks import Marks
 
 
 class Feed:
-    """Checks entries of kind `fed`, in order."""
+    """Checks entries of kind `fed`, in order; `marks` knows what the hub has entered itself."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: Seen, marks: Marks) -> None:
         self._seen = seen
+        self._marks = marks
 
     def take(self, entry: Recorded, body: str) -> Iterator[Finding]:
         """Check what was fed; yield what is wrong with it."""
@@ -30,6 +32,7 @@ class Feed:
             yield _at(entry, "下级大厅报送的记录登记成了本厅评价器送来的")
         if not said.origin:
             yield _at(entry, "没有写明由哪个下级大厅报送")
+        yield from self._marks.take("fed", entry, body)
         yield from self._follows(entry, said)
         if said.kind == "rating":
             yield from _proved(entry, said, said.proof)

@@ -1,5 +1,6 @@
 """Where a verification takes its material from: a hub's own file, or an export."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import msgspec
 from sqlite_utils import Database
 
+from hub.rules.afterwards import Ruled
 from hub.rules.checkpoint import Verifier, verifier
 from hub.store import keyring, keys, ledger, tree
 from hub.store.ledger import Recorded
@@ -27,6 +29,7 @@ ENTRIES, BODIES, HASHES, CHECKPOINTS, KEYS, VERIFIER = (
 
 _line = msgspec.json.Decoder(ledger.Line)
 _body = msgspec.json.Decoder(str | None)
+_ruled = msgspec.json.Decoder(Ruled)
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,8 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
 
     `keys` are those that lie beside the ledger: what older hubs have learnt. `vault`: the hub's
     own, by which it knows what it has entered itself; None where its key cannot be read.
+    `kept`: the newest checkpoint as it lies beside the database, None: there is none. `each_ms`:
+    how often the hub is to sign, None: not known.
     """
 
     entries: Iterable[Recorded | Finding]
@@ -43,6 +48,8 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     by: Verifier | None
     leaf: Leaf = lambda _: None
     vault: Vault | None = None
+    kept: str | None = None
+    each_ms: int | None = None
 
 
 def vault_at(path: Path) -> Vault | None:
@@ -53,8 +60,18 @@ def vault_at(path: Path) -> Vault | None:
         return None
 
 
-def live(db: Database, by: Verifier | None, vault: Vault | None = None) -> Material:
-    """Return what a hub's own file holds; begin a read transaction on it first."""
+def live(
+    db: Database,
+    by: Verifier | None,
+    vault: Vault | None = None,
+    *,
+    kept: str | None = None,
+    each_ms: int | None = None,
+) -> Material:
+    """Return what a hub's own file holds; begin a read transaction on it first.
+
+    Read `kept` before that: beside a hub that signs it would else be newer than the transaction.
+    """
     return Material(
         entries=ledger.entries(db),
         total=ledger.size(db),
@@ -63,6 +80,8 @@ def live(db: Database, by: Verifier | None, vault: Vault | None = None) -> Mater
         by=by,
         leaf=_Tiles(lambda index: tree.tile(db, 0, index)).leaf,
         vault=vault,
+        kept=kept,
+        each_ms=each_ms,
     )
 
 
@@ -108,6 +127,19 @@ def export(db: Database, folder: Path, by: Verifier) -> int:
     (folder / KEYS).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     (folder / VERIFIER).write_text(f"{by}\n", encoding="utf-8")
     return count
+
+
+def evidence(folder: Path) -> Iterator[tuple[int, str]]:
+    """Return the rulings of an export (ledger position) with each document (digest) they rest on.
+
+    The documents themselves are no part of an export: they may show who rated.
+    """
+    for entry in _lines(folder):
+        if isinstance(entry, Finding) or entry.kind != "ruled" or entry.body is None:
+            continue
+        with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            for digest in _ruled.decode(entry.body).evidence:
+                yield entry.position, digest
 
 
 class _Tiles:

@@ -10,7 +10,7 @@ from litestar.params import SkipValidation
 
 from hub.counter.desk import CaseStatus, Desk
 from hub.rules.access import Scope
-from hub.rules.case import Case, CaseFacts
+from hub.rules.case import Case, CaseFacts, doubts
 from hub.web import body
 from hub.web.problems import Refused
 from hub.web.values import (
@@ -64,7 +64,7 @@ async def invite(request: Http, desk: TheDesk, presence: Presence) -> Response[I
         at.window,
         asked.serial,
         asked.service_number,
-        case=None if asked.case is None else _case(key, asked.case),
+        case=None if asked.case is None else _case(key, asked.case, "case."),
         staff=asked.staff,
         ttl_ms=None if asked.timeout_s is None else asked.timeout_s * 1000,
         caller=request.state.caller,
@@ -135,7 +135,9 @@ def _window(request: Http) -> str:
     return strict.convert(body.address(request), WindowKey).window
 
 
-def _case(key: CaseKey, facts: CaseFacts) -> Case:
+def _case(key: CaseKey, facts: CaseFacts, place: str = "") -> Case:
+    if faults := doubts(facts, place):
+        raise strict.Faults(faults)
     return Case(**msgspec.structs.asdict(key), **msgspec.structs.asdict(facts))
 
 

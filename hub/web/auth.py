@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hub.accounts.denials import Denial
 from hub.rules.access import Caller, Scope
 from hub.store import api_keys, database
+from hub.store.signet import Forged
 from hub.web.problems import Refused
 
 Guard = Callable[[ASGIConnection, BaseRouteHandler], None]  # type: ignore[type-arg]
@@ -42,7 +43,7 @@ class Keys:
     """The interface keys, read where they are kept: one that is revoked is out at once.
 
     To be opened and used in one thread, the event loop's. `denied` is told of who is not let
-    in.
+    in, `forged` of keys that were put in past the hub: they open nothing.
     """
 
     def __init__(
@@ -51,14 +52,20 @@ class Keys:
         *,
         now: Callable[[], int],
         denied: Callable[[Denial], None] = lambda _: None,
+        forged: Callable[[Forged], None] = lambda _: None,
     ) -> None:
         self._db = database.connect(path)
         self._now = now
         self.denied = denied
+        self._forged = forged
 
     def caller(self, key: str) -> Caller | None:
         """Return who comes with a key, or None if it opens nothing."""
-        return api_keys.caller(self._db, key, self._now())
+        try:
+            return api_keys.caller(self._db, key, self._now())
+        except Forged as error:
+            self._forged(error)
+            return None
 
     def close(self) -> None:
         """Close the database."""
@@ -81,14 +88,14 @@ def guard(keys: Keys) -> Guard:
         if caller is None:
             keys.denied(_denial("unknown", "api", "", "wrong_key", place))
             raise _refuse(
-                "接口密钥不正确，或已停用、过期：请向大厅管理员核对", error="invalid_token"
+                "接口密钥不正确，或已停用、过期：请向信息化管理员核对", error="invalid_token"
             )
         scope: Scope | None = route.opt.get(SCOPE)
         if scope is not None and not caller.may(scope):
             keys.denied(_denial(caller.name, "forbidden", called(connection), scope, place))
             raise Refused(
                 "forbidden",
-                f"这个密钥没有“{scope}”权限：请大厅管理员另发有此权限的密钥",
+                f"这个密钥没有“{scope}”权限：请信息化管理员另发有此权限的密钥",
                 {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'},
             )
         connection.state.caller = replace(caller, address=place)

@@ -17,12 +17,13 @@ _KINDS_OF_BODIES = (
     "unsupported_media_type",
     "invalid_fields",
     "storage_full",
+    "sealed",
 )
 _FILES: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values()}
 _ABOUT = (
     "供窗口业务系统、入网台和下级大厅调用："
     "签到、登记办件、邀请评价、撤回、暂停窗口、配对、续期、查询、汇总。\n\n"
-    "- 每次调用带请求头 Authorization: Bearer <接口密钥>，密钥由大厅管理员发放，"
+    "- 每次调用带请求头 Authorization: Bearer <接口密钥>，密钥由信息化管理员发放，"
     "只能做它被允许的事：各操作说明中写有所需的权限。\n"
     "- 正文一律为 UTF-8 的 JSON，最多 64 KiB；不认识的字段会被拒绝，不会被忽略。\n"
     "- 出错时返回 application/problem+json（RFC 9457），按 type 判断种类；"
@@ -53,7 +54,7 @@ def document() -> dict[str, Any]:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "大厅管理员发放的接口密钥",
+                    "description": "信息化管理员发放的接口密钥",
                 }
             },
         },
@@ -119,7 +120,7 @@ def _problems(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     if "{" in operation.path:
         kinds += ("malformed_address",)
     if operation.takes is bytes:
-        kinds += ("storage_full",)
+        kinds += ("storage_full", "sealed")
     elif operation.takes is not None:
         kinds += _KINDS_OF_BODIES
     by_status: dict[str, list[str]] = {}

@@ -363,7 +363,7 @@ OPERATIONS = (
         "getDocument",
         "取回一份已用于认定的证据文件；每次取回都记入操作记录",
         {200: ("文件本身", bytes)},
-        kinds=("unknown_document", "invalid_fields"),
+        kinds=("unknown_document", "invalid_fields", "sealed"),
         scope=Scope.RULE,
     ),
     Operation(

@@ -13,6 +13,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from hub.errors import DeskError, TooManyTries
+from hub.store.database import Swallowed
+from hub.store.vault import VaultError
 from hub.store.writer import Busy, Stopped
 from hub.web.wording import hint
 from protocol.strict import WHOLE, Faults
@@ -67,8 +69,14 @@ KINDS = {
     "too_many_tries": (429, "尝试次数过多"),
     "internal": (500, "服务内部错误"),
     "busy": (503, "服务繁忙"),
+    "sealed": (503, "加密的数据打不开"),
     "storage_full": (507, "存储空间不足"),
 }
+_SEALED = (
+    "本次没有完成：服务器的密钥文件用不了，或加密的数据被改动，原因已记入服务日志。"
+    "请信息化管理员处理后再试"
+)
+_ALTERED = "数据文件可能被改动过，原因已记入服务日志。请信息化管理员用 pingyi-hub verify 核查"
 _BY_STATUS = {
     404: ("unknown_route", "请核对地址；全部地址见 /api/v1/openapi.json"),
     405: ("method_not_allowed", "请核对请求方法；允许的方法见响应头 Allow"),
@@ -124,8 +132,13 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 
 
 def log_unforeseen(request: Request[Any, Any, Any], error: Exception, body: Problem) -> None:
-    """Log an error that nobody foresaw: frames only, its text might quote what a citizen wrote."""
-    if body.status == 500:
+    """Log an error that nobody foresaw: frames only, its text might quote what a citizen wrote.
+
+    What the hub itself says of its keys and its file quotes nobody.
+    """
+    if isinstance(error, VaultError | Swallowed):
+        log.critical("request=failed method=%s why=%s", request.method, error)
+    elif body.status == 500:
         log.error(
             "request failed: method=%s route=%s error=%s\n%s",
             request.method,
@@ -150,7 +163,7 @@ def translate(error: Exception) -> tuple[Problem, dict[str, str]]:
             found = _busy("等待写入的请求过多，本次未受理，请稍后重试")
         case Stopped():
             found = _busy("服务正在停止，本次未受理，请稍后重试")
-        case sqlite3.Error():
+        case sqlite3.Error() | VaultError() | Swallowed():
             found = _storage(error)
         case HTTPException():
             found = _http(error)
@@ -174,12 +187,18 @@ def _busy(detail: str) -> tuple[Problem, dict[str, str]]:
     return problem("busy", detail), {"Retry-After": str(RETRY_AFTER_S)}
 
 
-def _storage(error: sqlite3.Error) -> tuple[Problem, dict[str, str]]:
+def _storage(error: sqlite3.Error | VaultError | Swallowed) -> tuple[Problem, dict[str, str]]:
+    if isinstance(error, VaultError):
+        return problem("sealed", _SEALED), {}
+    if isinstance(error, Swallowed):
+        return problem("internal", f"本次没有保存：{_ALTERED}"), {}
+    if "sealed by a key that was dropped" in str(error):  # our own trigger's words
+        return problem("sealed", _SEALED), {}
     code = getattr(error, "sqlite_errorcode", None)
     # Extended result codes carry the primary one in their low byte.
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL:
-        detail = "本次未保存：磁盘已满。请大厅管理员清理磁盘空间，之后重发本次请求"
+        detail = "本次未保存：磁盘已满。请信息化管理员清理磁盘空间，之后重发本次请求"
         return problem("storage_full", detail), {}
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _busy("数据库正被占用，本次未保存，请稍后重试")
@@ -197,4 +216,6 @@ def _http(error: HTTPException) -> tuple[Problem, dict[str, str]]:
 
 
 def _internal() -> Problem:
-    return problem("internal", "请求未能完成，原因已记入服务日志；可稍后重试，仍不行请联系管理员")
+    return problem(
+        "internal", "请求未能完成，原因已记入服务日志；可稍后重试，仍不行请联系信息化管理员"
+    )

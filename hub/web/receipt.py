@@ -24,6 +24,7 @@ from hub.citizens.receipts import PLACE, Receipt, Receipts
 from hub.config import HubConfig
 from hub.rules.days import CHINA
 from hub.rules.pace import Pace
+from hub.store.database import Swallowed
 from hub.store.vault import VaultError
 from hub.store.writer import Busy, Stopped
 from hub.web import auth, problems
@@ -133,15 +134,18 @@ async def write(request: Http, front: TheFront) -> Response[Any]:
     if wrong:
         return _page(front, found, status=422, said=wrong, text=words)
     if step == "send":
-        return await _add(front, found, token, words)
+        return await _add(request, front, found, token, words)
     return _page(front, found, text=words, confirm=step == "check")
 
 
-async def _add(front: Front, found: Receipt, token: str, words: str) -> Response[Any]:
+async def _add(
+    request: Http, front: Front, found: Receipt, token: str, words: str
+) -> Response[Any]:
     try:
         answer = await front.receipts.add(token, words)
-    except (Busy, Stopped, VaultError, sqlite3.Error) as error:
+    except (Busy, Stopped, Swallowed, VaultError, sqlite3.Error) as error:
         kept, headers = problems.translate(error)
+        problems.log_unforeseen(request, error, kept)
         status = kept.status if kept.status in (503, 507) else 503
         said = f"系统正忙，{_AGAIN}" if status == 503 else f"系统暂时不能保存，{_AGAIN}"
         return _page(

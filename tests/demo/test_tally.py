@@ -4,9 +4,10 @@ from contextlib import closing
 
 import pytest
 
+from demo.__main__ import _tell
 from demo.cases import Row
 from demo.citizen import Pressed
-from demo.tally import Played, Summary, _compare, _in_order, _in_place
+from demo.tally import Played, Summary, _compare, _in_order, _in_place, _is_incomplete
 from hub.store import bindings, database, invitations
 from protocol.messages import Invitation, Rated, Staff, Stamp, Window
 
@@ -192,3 +193,24 @@ def test_an_invitation_for_another_window_or_clerk_than_the_file_says_is_a_probl
     assert misplaced(tmp_path / "window", *other) == 1
     other = [("pair", "1号窗口", "k1"), ("on", "1号窗口", YI), ("invite", "1号窗口", YI)]
     assert misplaced(tmp_path / "clerk", *other) == 1
+
+
+def test_the_account_at_the_end_says_why_the_city_has_fewer(capsys, tmp_path):
+    """A bad rating without a reason is rated, not lost, and not at the city: its number is told."""
+    _tell(Summary(invited=42, rated=42, forwarded=38, incomplete=4), tmp_path)
+    assert "报送评价 38；差评未写明原因、按规定不报送 4；丢失 0" in capsys.readouterr().out
+    _tell(Summary(invited=42, rated=42, forwarded=42), tmp_path)
+    assert "报送评价 42；丢失 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("came", "incomplete"),
+    [
+        (BARE, True),
+        (record(), False),
+        (record(detail="", text="太"), False),
+        (record(level="4", detail="", text=""), False),
+    ],
+)
+def test_only_a_bad_level_without_reason_and_text_is_incomplete(came, incomplete):
+    assert _is_incomplete(in_ledger(came)) is incomplete

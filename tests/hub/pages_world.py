@@ -1,19 +1,17 @@
 """A hub with its pages behind real HTTP, browsers that keep cookies, and a clock in hand."""
 
 import contextlib
-import html
 import http.client
-import re
 import secrets
-import threading
-import time
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-import uvicorn
+import world_file
+import world_http
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from world_http import Page
 
 from hub.accounts import changes
 from hub.accounts.changes import Job
@@ -29,7 +27,7 @@ from hub.rules.access import CONSOLE, Role
 from hub.rules.checkpoint import Verifier
 from hub.rulings import Rulings
 from hub.store import audit, sessions, users
-from hub.store.database import connect, migrate
+from hub.store.database import connect
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.web import app, auth
@@ -61,26 +59,6 @@ ROLES = {
 ARGON2 = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
 """Real Argon2id, at a cost that lets a test guess often."""
 KEPT = ARGON2.hash(PASSWORD)
-
-
-class Page:
-    """An answer as a browser has it."""
-
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.to = response.headers["Location"]
-        self.text = response.read().decode()
-
-    @property
-    def words(self):
-        """What somebody reads."""
-        text = re.sub(r"<(head|datalist).*?</\1>", "", self.text, flags=re.DOTALL)
-        return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
-
-    def field(self, name):
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.text)
-        return html.unescape(found[1]) if found else ""
 
 
 class Browser:
@@ -160,8 +138,7 @@ class PagesHall:
         self.online = {"kiosk-01"}
         self.changed = []
         new = not self.path.exists()
-        db = connect(self.path)
-        migrate(db)
+        db = world_file.opened(self.path)
         with db.atomic():
             for name, role in ROLES.items() if new else ():
                 job = Job(db=db, now=NOW, by=CONSOLE, changed=set())
@@ -219,7 +196,12 @@ class PagesHall:
                 renewals=renewals,
                 rulings=rulings,
                 feeds=Feeds(self.writer, Vault(b"k" * 32), now=self.clock),
-                keys=auth.Keys(self.path, now=self.clock, denied=self.site.denials.note),
+                keys=auth.Keys(
+                    self.path,
+                    now=self.clock,
+                    denied=self.site.denials.note,
+                    forged=self.site.door.forgeries.note,
+                ),
                 ledger=PublicLedger(self.path, Verifier("pingyi/demo", bytes(32))),
             ),
             presence=self.here,
@@ -227,7 +209,7 @@ class PagesHall:
             site=self.site,
         )
         self.port = 0
-        self.browsers = []
+        self.browsers = contextlib.ExitStack()
 
     def _count(self):
         """Note whenever a password is really looked at: True where there is such a user."""
@@ -247,9 +229,7 @@ class PagesHall:
         return device in self.online
 
     def browser(self, address="127.0.0.1"):
-        made = Browser(self, address)
-        self.browsers.append(made)
-        return made
+        return self.browsers.enter_context(contextlib.closing(Browser(self, address)))
 
     def signed_in(self, name):
         browser = self.browser()
@@ -276,13 +256,17 @@ class PagesHall:
         ]
 
     def api(self, method, path, key, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection):
-            connection.request(method, path, headers={"Authorization": f"Bearer {key}"} | headers)
-            return Page(connection.getresponse())
+        sent = {"Authorization": f"Bearer {key}"} | headers
+        return world_http.ask(self.port, method, path, None, sent, kind=Page)
 
     def code(self, device="kiosk-01"):
         return self.codes.of(device).code
+
+
+def take_over(browser, window):
+    """Sign on where somebody else sits, as the page leads: the question, and its form."""
+    page = browser.get("/my-window/take-over?" + urlencode({"window": window}))
+    return browser.post("/my-window/sign-on", {"window": window, "over": page.field("over")})
 
 
 def window_query(name=WINDOW):
@@ -294,31 +278,9 @@ def open_pages(base: Path, api: ApiConfig | None = None):
     """Serve until the block ends; nothing is left running."""
     hall = PagesHall(base, api or ApiConfig())
     hall.writer.start()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            hall.app,
-            host="127.0.0.1",
-            port=0,
-            access_log=False,
-            log_config=None,
-            ws="none",
-            timeout_keep_alive=60,
-        )
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
     try:
-        until = time.monotonic() + 10
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            assert time.monotonic() < until, "the server did not start in time"
-            thread.join(0.005)
-        hall.port = server.servers[0].sockets[0].getsockname()[1]
-        yield hall
+        with world_http.served(hall.app, timeout_keep_alive=60) as hall.port, hall.browsers:
+            yield hall
     finally:
-        for browser in hall.browsers:
-            browser.close()
-        server.should_exit = True
-        thread.join(10)
         hall.writer.stop()
         hall.reader.close()

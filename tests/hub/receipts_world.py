@@ -1,14 +1,9 @@
 """A hall whose citizens have phones: real store, ingest and pages behind real HTTP."""
 
 import contextlib
-import http.client
-import re
-import threading
-import time
-from html import unescape
 from urllib.parse import urlencode
 
-import uvicorn
+import world_http
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 from world_hall import CONFIG, KEYS, NOW, VAULT, Hall, rated
@@ -33,25 +28,6 @@ LEDGER_KEY = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 LEDGER = Verifier("pingyi/demo", LEDGER_KEY.public_key().public_bytes_raw())
 URL = "https://pj.example.cn"
 WORDS = "窗口的同志很耐心，就是取号排队时间长了些。"
-
-
-class Seen:
-    """An answer as a phone has it."""
-
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.text = response.read().decode()
-
-    @property
-    def words(self):
-        """What somebody reads."""
-        text = re.sub(r"<head.*?</head>", "", self.text, flags=re.DOTALL)
-        return " ".join(unescape(re.sub(r"<[^>]*>", " ", text)).split())
-
-    def field(self, name):
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.text)
-        return unescape(found[1]) if found else ""
 
 
 class Receiving(Hall):
@@ -123,13 +99,10 @@ class Receiving(Hall):
         return receipts.token(VAULT, invitation)
 
     def send_http(self, method, path, body=None, address="127.0.0.1", **headers):
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=20, source_address=(address, 0)
-        )
         sent = {"Accept": "text/html"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        with contextlib.closing(connection):
-            connection.request(method, path, body, sent)
-            return Seen(connection.getresponse())
+        return world_http.ask(
+            self.port, method, path, body, sent, kind=world_http.Page, address=address
+        )
 
     def get(self, token, **more):
         return self.send_http("GET", f"/r/{token}", **more)
@@ -155,25 +128,8 @@ class Receiving(Hall):
 @contextlib.contextmanager
 def open_receiving(folder, **options):
     """Serve until the block ends; nothing is left running."""
-    with Receiving(folder, **options) as hall:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                hall.app(), host="127.0.0.1", port=0, access_log=False, log_config=None, ws="none"
-            )
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            until = time.monotonic() + 10
-            while not server.started:
-                assert thread.is_alive(), "the server did not start"
-                assert time.monotonic() < until, "the server did not start in time"
-                thread.join(0.005)
-            hall.port = server.servers[0].sockets[0].getsockname()[1]
-            yield hall
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with Receiving(folder, **options) as hall, world_http.served(hall.app()) as hall.port:
+        yield hall
 
 
-__all__ = ["LEDGER", "NOW", "URL", "WORDS", "Receiving", "Seen", "open_receiving"]
+__all__ = ["LEDGER", "NOW", "URL", "WORDS", "Receiving", "open_receiving"]

@@ -28,8 +28,8 @@ def db(tmp_path):
         "UPDATE audit SET actor = 'user:yi'",
         "DELETE FROM audit WHERE position = 2",
         "DELETE FROM audit",
-        "REPLACE INTO audit VALUES (2, 1, 'x', 'x', 'x', 1, '{}')",
-        "INSERT INTO audit VALUES (9, 1, 'x', 'x', 'x', 1, '{}')",
+        "REPLACE INTO audit VALUES (2, 1, 'x', 'x', 'x', 1, '{}', x'')",
+        "INSERT INTO audit VALUES (9, 1, 'x', 'x', 'x', 1, '{}', x'')",
     ],
 )
 def test_nothing_in_it_is_altered_removed_or_put_in_between(db, statement):

@@ -28,7 +28,7 @@ from hub.store.soundness import Spoiled
 def hub(honest, tmp_path):  # noqa: F811
     shutil.copytree(honest, tmp_path / "hub")
     key = tmp_path / "hub" / "state" / "citizens.key"
-    key.write_bytes(b"c" * 32)
+    key.write_bytes(b"k" * 32)
     key.chmod(0o600)
     return tmp_path / "hub"
 
@@ -79,7 +79,7 @@ def test_a_lost_disk_comes_back(hub, tmp_path):
     assert done.exit_code == 0, done.output
     assert "核验无误" in done.output
     assert positions(hub) == before + 1  # and one that says that it was restored
-    assert (hub / "state" / "citizens.key").read_bytes() == b"c" * 32
+    assert (hub / "state" / "citizens.key").read_bytes() == b"k" * 32
     assert run("verify", "--config", hub / "hub.toml").exit_code == 0
 
 
@@ -113,7 +113,7 @@ def test_what_is_there_is_set_aside_and_its_keys_are_kept(hub, tmp_path):
     [aside] = hub.glob("state.before-*")
     with closing(connect(aside / "hub.db")) as db:
         assert ledger.size(db) == before + 1
-    assert (hub / "state" / "citizens.key").read_bytes() == b"c" * 32
+    assert (hub / "state" / "citizens.key").read_bytes() == b"k" * 32
 
 
 def test_a_running_hub_is_not_pulled_away_from_under_itself(hub, tmp_path):
@@ -354,6 +354,27 @@ def test_a_disk_without_room_for_the_backup_leaves_what_was_there(hub, tmp_path)
     assert start(hub) == before
 
 
+def test_an_export_that_found_no_room_leaves_nothing_in_the_way(hub, tmp_path):
+    """The next try, with room, is not told that its folder is there already."""
+    out = tmp_path / "export"
+    words = ("export", "--config", hub / "hub.toml", "--out", out)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL.replace("100_000", "40_000"), *map(str, words)],
+        check=False,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "无法写入" in done.stderr
+    assert not out.exists()
+    assert run(*words).exit_code == 0
+    again = run(*words)
+    assert again.exit_code == 1
+    assert "已经存在" in again.output
+    assert sorted(out.iterdir())
+
+
 def test_only_what_the_manifest_names_is_put_back(hub, tmp_path):
     """A log that lies beside the copy, from wherever, is not merged into it."""
     backed_up(hub, tmp_path / "out")
@@ -413,3 +434,15 @@ def test_restoring_wants_one_of_two_words(hub, words):
     refused = run("restore", "--config", hub / "hub.toml", *words)
     assert refused.exit_code == 1
     assert "二者选一" in refused.output
+
+
+def test_on_a_new_disk_both_keys_are_asked_for(hub, tmp_path):
+    """Each by its name: without either the hub does not start."""
+    backed_up(hub, tmp_path / "out")
+    shutil.rmtree(hub / "state")
+    done = restored(hub, tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    asked = [line for line in done.output.splitlines() if line.startswith("还缺密钥")]
+    assert [line.split("：")[0] for line in asked] == [
+        f"还缺密钥 {hub / 'state' / name}" for name in ("citizens.key", "ledger.key")
+    ]

@@ -82,7 +82,7 @@ def test_keys_from_the_console_are_told_as_those_from_the_page(base, run):
     assert run("key", "revoke", name).exit_code == 1
     trail = run("audit").output.splitlines()
     assert len(trail) == 2
-    assert "用途 示例系统，权限 invite windows，有效天数 30" in trail[0]
+    assert "用途 示例系统，权限 邀请评价、撤回、查询邀请；查看各窗口的情况，有效天数 30" in trail[0]
     assert "停用接口密钥" in trail[1]
     with closing(connect(base / "state" / "hub.db")) as db:
         added = audit.entries(db)[-1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +15,7 @@ from hub.rules.checkpoint import Verifier, opened
 from hub.rules.days import DAY_MS
 from hub.store import tree
 from hub.store.database import connect
+from hub.upstream.contents import INCOMPLETE
 from hub.upstream.daily import Daily
 from hub.upstream.dialects.transport import Transport
 
@@ -90,6 +92,21 @@ def test_whoever_takes_it_can_check_it_without_us(days, office, honest):  # noqa
     by = Verifier(origin("demo"), key.public_bytes_raw())
     with closing(connect(honest / "state" / "hub.db")) as db:
         assert opened(report["checkpoint"], by).size == tree.newest(db).size
+
+
+def test_it_says_how_many_ratings_the_rules_keep_from_the_city(honest, office, tmp_path):  # noqa: F811
+    """Who compares it with the city's numbers is not left to wonder."""
+    shutil.copytree(honest, tmp_path / "hub")
+    file = tmp_path / "hub" / "state" / "hub.db"
+    with closing(connect(file)) as db:
+        db.execute(
+            "INSERT INTO deliveries (serial, service_number, kind, state, next_at, reason,"
+            " queued_at, settled_at) VALUES ('SL-bare', 1, 'rating', 'set_aside', 1, ?, 1, 1)",
+            (INCOMPLETE,),
+        )
+        db.conn.commit()
+    Days(file, office.url).look(9)
+    assert [report["incomplete"] for report in office.came] == [1]
 
 
 def test_it_goes_once_a_day_after_one_o_clock(days, office):

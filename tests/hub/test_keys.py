@@ -100,8 +100,7 @@ def test_a_revoked_key_stays_revoked(db):
 
 def test_a_scope_that_this_hub_does_not_know_is_no_scope(db):
     """As after a step back to an older hub: the key keeps what is known, and works."""
-    _, key = api_keys.create(db, "示例", GIVEN, NOW)
-    db.execute('UPDATE api_keys SET scopes = \'["windows", "of_tomorrow"]\'')
+    _, key = api_keys.create(db, "示例", {"windows", "of_tomorrow"}, NOW)
     assert api_keys.caller(db, key, NOW).scopes == {Scope.WINDOWS}
 
 

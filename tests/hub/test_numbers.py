@@ -4,11 +4,11 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
-from world_hall import KEYS, NOW, Hall, an_invitation, rated
+from world_hall import KEYS, NOW, VAULT, Hall, a_case, an_invitation, rated
 
 from hub.__main__ import main
 from hub.kiosks.keys import pem_of
-from hub.store import keys, ledger
+from hub.store import cases, keys, ledger
 from hub.store.database import connect, migrate
 
 MOST = 1 << 53
@@ -31,6 +31,9 @@ def hall(tmp_path):
 def number(hall, *numbers):
     """Rate once under each of these numbers; all are committed."""
     waiting = [an_invitation(f"SL{seq}") for seq in numbers]
+    for invitation in waiting:
+        case = a_case(invitation.serial)
+        hall.writer.call(lambda db, case=case: cases.put(db, VAULT, case, NOW))
     hall.issue(*waiting)
     for invitation, seq in zip(waiting, numbers, strict=True):
         hall.send(rated(invitation.id, seq=seq))

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from urllib.parse import urlencode
 
 import pytest
 from pages_world import (
@@ -11,6 +12,7 @@ from pages_world import (
     SECOND,
     WINDOW,
     open_pages,
+    take_over,
 )
 
 from hub.store import bindings
@@ -55,17 +57,65 @@ def test_a_clerk_signs_on_with_one_click_and_off_with_another(hall):
 
 
 def test_a_clerk_who_takes_over_signs_the_other_off(hall):
-    """The page said so; the other sees it at once and cannot sign them off in return."""
+    """Asked first; the other sees it at once and cannot sign them off in return."""
     first, second = hall.signed_in(CLERK), hall.signed_in(SECOND)
     first.post("/my-window/sign-on", {"window": WINDOW})
-    assert "接替签到" in second.get("/my-window").words
-    second.post("/my-window/sign-on", {"window": WINDOW})
+    page = second.get("/my-window")
+    assert 'href="/my-window/take-over?window=' in page.text
+    asked = second.get("/my-window/take-over?" + urlencode({"window": WINDOW})).words
+    assert "由您接替吗？ 接替后，示例甲自动签退" in asked
+    assert seats(hall) == {WINDOW: "示例甲"}
+    assert take_over(second, WINDOW).to == "/my-window?done=over"
+    assert "已接替签到" in second.get("/my-window?done=over").words
     assert seats(hall) == {WINDOW: "示例乙"}
     assert "您还没有签到" in first.get("/my-window").words
     page = first.post("/my-window/sign-off", {"window": WINDOW})
     assert page.status == 403
     assert "只能由本人签退" in page.words
     assert 'href="/my-window"' in page.text
+
+
+def test_a_take_over_by_mistake_is_undone_by_signing_off_and_on(hall):
+    first, second = hall.signed_in(CLERK), hall.signed_in(SECOND)
+    first.post("/my-window/sign-on", {"window": WINDOW})
+    take_over(second, WINDOW)
+    assert second.post("/my-window/sign-off", {"window": WINDOW}).status == 303
+    assert first.post("/my-window/sign-on", {"window": WINDOW}).to == "/my-window?done=on"
+    assert seats(hall) == {WINDOW: "示例甲"}
+
+
+@pytest.mark.parametrize("over", ["", "示例甲", "yes"])
+def test_nobody_is_signed_off_without_the_question(hall, over):
+    """A form that was made while the window was free, or is made up, only leads to it."""
+    first, second = hall.signed_in(CLERK), hall.signed_in(SECOND)
+    first.post("/my-window/sign-on", {"window": WINDOW})
+    answer = second.post("/my-window/sign-on", {"window": WINDOW, "over": over})
+    assert answer.to == "/my-window/take-over?" + urlencode({"window": WINDOW})
+    assert seats(hall) == {WINDOW: "示例甲"}
+
+
+def test_a_confirmation_is_of_who_sat_there_then(hall):
+    """Whoever signed on again meanwhile is asked about anew."""
+    first, second = hall.signed_in(CLERK), hall.signed_in(SECOND)
+    first.post("/my-window/sign-on", {"window": WINDOW})
+    page = second.get("/my-window/take-over?" + urlencode({"window": WINDOW}))
+    first.post("/my-window/sign-off", {"window": WINDOW})
+    hall.now += 1
+    first.post("/my-window/sign-on", {"window": WINDOW})
+    old = {"window": WINDOW, "over": page.field("over")}
+    assert second.post("/my-window/sign-on", old).to.startswith("/my-window/take-over")
+    assert seats(hall) == {WINDOW: "示例甲"}
+
+
+@pytest.mark.parametrize("window", [OTHER, WINDOW])
+def test_there_is_nothing_to_ask_where_nobody_else_sits(hall, window):
+    """A free window, or one's own."""
+    clerk = hall.signed_in(CLERK)
+    clerk.post("/my-window/sign-on", {"window": WINDOW})
+    asked = clerk.get("/my-window/take-over?" + urlencode({"window": window}))
+    assert asked.to == "/my-window"
+    missing = clerk.get("/my-window/take-over?" + urlencode({"window": "没有的窗口"}))
+    assert missing.status == 404
 
 
 def test_nobody_signs_on_as_somebody_else(hall):
@@ -168,7 +218,7 @@ def test_a_clerk_does_not_replace_a_kiosk_that_works(hall):
     assert f'value="{WINDOW}"' not in clerk.get("/pair").text
     page = clerk.post("/pair", {"window": WINDOW, "code": "000000"})
     assert page.status == 403
-    assert "请联系管理员" in page.words
+    assert "请联系信息化管理员" in page.words
     hall.online.clear()
     assert f'value="{WINDOW}"' in clerk.get("/pair").text
 

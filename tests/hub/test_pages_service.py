@@ -8,12 +8,13 @@ from contextlib import closing
 
 import pytest
 from brokers import eventually, free_port
-from pages_world import Browser
+from pages_world import Browser, take_over
 from tls_world import Papers
 from world_hall import WINDOW
 from world_service import ROOT, HubProcess, Kiosk
 
-from hub.store import audit, bindings, sessions
+from hub.clock import epoch_ms
+from hub.store import attendance, audit, bindings, sessions
 from hub.store.database import connect
 from protocol.topics import Leaf
 
@@ -91,7 +92,7 @@ def test_a_clerk_pairs_a_kiosk_and_signs_on_and_the_kiosk_shows_them(hub):
         assert "看到了吗？" in clerk.get(to).words
         given = {"window": WINDOW, "device": "k2", "answer": "yes"}
         assert clerk.post("/pair/confirm", given).to == "/my-window?done=paired"
-        assert clerk.post("/my-window/sign-on", {"window": WINDOW}).status == 303
+        assert take_over(clerk, WINDOW).to == "/my-window?done=over"
         eventually(
             lambda: any(
                 s.staff and s.staff.name == "示例乙" and s.window.name == WINDOW
@@ -117,13 +118,29 @@ def test_sessions_and_locks_outlive_a_power_cut(hub):
     assert len(failed) == 5
 
 
+def test_status_beside_the_running_hub_and_after_it_knows_who_is_here(hub):
+    """Who came, and that the hub itself is gone by then: nothing is asked of it."""
+    hub.start()
+    with Kiosk(hub.broker_port, "k2") as kiosk:
+        kiosk.beat()
+        eventually(lambda: "在线 1，离线 1" in hub.command("status"), "k2 is told as here", 30)
+    assert hub.end() == 0
+    with closing(connect(hub.db)) as db:
+        past = epoch_ms() - 600_000
+        attendance.note(db, {}, (), past)
+        db.conn.commit()
+    said = hub.command("status")
+    assert "服务器没有运行" in said
+    assert "  离线 k1（1号窗口" in said
+
+
 def test_under_tls_the_session_is_bound_to_it(hub):
     """The certificate of `[api]` serves the pages; the cookie has the prefix of its host."""
     hub.encrypt()
     hub.start()
     with closing(Browser(hub, tls=hub.tls)) as clerk:
         begin(clerk)
-        assert clerk.post("/my-window/sign-on", {"window": WINDOW}).status == 303
+        assert take_over(clerk, WINDOW).to == "/my-window?done=over"
         (name,) = (name for name in clerk.cookies if "session" in name)
         assert name == "__Host-pingyi-session"
     with closing(connect(hub.db)) as db:

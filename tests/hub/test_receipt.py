@@ -227,7 +227,7 @@ def test_an_erased_rating_is_still_received_and_proved(hall):
     hall.rate(invitation, comment=WORDS)
     position = hall.rows("SELECT position FROM ledger WHERE kind = 'rated'")[0][0]
     hall.writer.call(
-        lambda db: ledger.erase(db, [position], by="hub", why="保存期满", now=hall.now)
+        lambda db: ledger.erase(db, VAULT, [position], by="hub", why="保存期满", now=hall.now)
     )
     hall.checkpoint()
     page = hall.get(hall.token(invitation))

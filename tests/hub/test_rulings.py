@@ -148,7 +148,9 @@ def test_what_was_erased_or_altered_is_not_ruled_on(hall):
             "SELECT position FROM ledger WHERE invitation=? AND kind = 'rated'", gone
         )
     ]
-    hall.writer.call(lambda db: ledger.erase(db, [place], by="console", why="本人要求", now=NOW))
+    hall.writer.call(
+        lambda db: ledger.erase(db, VAULT, [place], by="console", why="本人要求", now=NOW)
+    )
     with pytest.raises(RatingErased):
         hall.rule(gone)
 
@@ -326,7 +328,7 @@ def test_many_documents_and_ratings_at_once_do_not_disturb_each_other(hall):
         target=lambda: [hall.send(rated(invitation)) for invitation in invitations]
     )
     thread.start()
-    files = [PDF + bytes([n]) * 300_000 for n in range(10)]
+    files = [PDF + bytes([n]) * 300_000 + PDF for n in range(10)]
     kept = hall.at_once(*(hall.rulings.keep(each, OFFICE) for each in files))
     thread.join(30)
     assert [each.digest for each in kept] == [hashlib.sha256(each).hexdigest() for each in files]

@@ -7,24 +7,22 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from upstream_cities import StandIn
 from upstream_world import Hub, a_case
 
+from hub.__main__ import main
 from hub.store import answers, backlog, cases, deliveries, exchanges, vault
 from hub.upstream import quirks
+from hub.upstream.contents import INCOMPLETE
 from hub.upstream.dialects import Plain
 
 TODAY = (datetime.now(UTC) + timedelta(hours=8)).strftime("%Y-%m-%d")
 
 
 def command(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "hub", "upstream", *arguments, "--config", folder / "hub.toml"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    words = ["upstream", *arguments, "--config", str(folder / "hub.toml")]
+    return CliRunner(catch_exceptions=False).invoke(main, words)
 
 
 class Hall(Hub):
@@ -66,6 +64,19 @@ def test_status_names_each_cause_since_when_and_what_to_do(refused):
     assert "办件 S2/1" in said
 
 
+def test_bad_ratings_without_a_reason_are_counted_apart_in_the_account(refused):
+    """They are neither lost nor anybody's mistake: the office reads how many, and why."""
+    folder, hall = refused
+    account = ["status", "--config", str(folder / "hub.toml")]
+    said = CliRunner(catch_exceptions=False).invoke(main, account).stdout
+    assert "搁置 1\n" in said
+    assert "未写明原因" not in said
+    hall.writer.call(lambda db: answers.set_aside(db, 2, INCOMPLETE, 3))
+    said = CliRunner(catch_exceptions=False).invoke(main, account).stdout
+    assert "搁置 2\n其中差评未写明原因、按规定不报送 1：留在台账" in said
+    assert "处理：差评须有原因或文字" in command(folder, "status").stdout
+
+
 def test_retry_sends_again_what_was_set_aside(refused):
     """All of it, or one service; nothing else is touched."""
     folder, hall = refused
@@ -79,7 +90,7 @@ def test_retry_sends_again_what_was_set_aside(refused):
 def test_half_a_key_is_refused(refused):
     """A serial without its service number would be ambiguous."""
     ran = command(refused[0], "retry", "--serial", "S1")
-    assert ran.returncode == 2
+    assert ran.exit_code == 2
     assert "一起给出" in ran.stderr
 
 
@@ -101,7 +112,7 @@ def test_a_day_is_pushed_again_beside_a_running_hub(hall):
         assert len(city.kept()) == 6
     count = hub.reader.execute("SELECT count(*) FROM ledger WHERE kind = 'delivered'").fetchone()
     assert count == (6,)
-    assert command(folder, "backfill", "--day", "30.11.2026").returncode == 2
+    assert command(folder, "backfill", "--day", "30.11.2026").exit_code == 2
 
 
 def test_the_journal_shows_what_was_said(hall):
@@ -154,14 +165,14 @@ def test_a_list_of_the_city_is_compared(hall):
         lines = [json.dumps(each, ensure_ascii=False) for each in city.register.records]
     listed.write_text("\n".join(lines), encoding="utf-8")
     ran = command(folder, "diff", "--file", listed)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     assert "两边都有 6 条；平台没有 0 条" in ran.stdout
     listed.write_text(
         "projectNo,serviceNumber,assessNumber,satisfaction\nSL0,1,1,5\nSL1,1,1,2\nXX,1,1,3\n",
         encoding="utf-8",
     )
     ran = command(folder, "diff", "--file", listed, "--day", TODAY)
-    assert ran.returncode == 1
+    assert ran.exit_code == 1
     assert "平台没有：评价 SL2/1" in ran.stdout
     assert "本厅没有：评价 XX/1" in ran.stdout
     assert "等级不同：评价 SL1/1：本厅 5，平台 2" in ran.stdout
@@ -170,7 +181,7 @@ def test_a_list_of_the_city_is_compared(hall):
     assert "平台没有 0 条" in other
     listed.write_bytes(b"\xff\xff")
     ran = command(folder, "diff", "--file", listed)
-    assert (ran.returncode, "编码" in ran.stderr) == (2, True)
+    assert (ran.exit_code, "编码" in ran.stderr) == (2, True)
 
 
 def test_the_pattern_of_a_dialect_is_printed_as_it_ships(tmp_path):
@@ -192,7 +203,7 @@ def test_a_hub_that_has_never_run_has_nothing_to_say(tmp_path):
     (tmp_path / "hub.toml").write_text(text, encoding="utf-8")
     for arguments in (["status"], ["journal"], ["retry"], ["backfill", "--day", TODAY]):
         ran = command(tmp_path, *arguments)
-        assert (ran.returncode, "还没有数据" in ran.stdout) == (0, True)
+        assert (ran.exit_code, "还没有数据" in ran.stdout) == (0, True)
     assert not (tmp_path / "hub").exists()
 
 

@@ -13,6 +13,8 @@ from upstream_world import Hub, a_case, until
 
 from hub.rules.records import service_record
 from hub.upstream.dialects import Accepted, AlreadyExists, Refused, Unavailable, judge
+from hub.upstream.dialects.answers import parse
+from hub.upstream.dialects.transport import Reply
 
 RECORD = service_record(a_case())
 
@@ -178,6 +180,26 @@ def test_nobody_listening_is_unavailable(name, tmp_path):
 def test_the_citys_plain_words(status, body, meaning):
     """Accepted, repeated or refused: each only where the city says so."""
     assert judge(status, body) == meaning
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"success":false,"success":true,"code":"ok"}',
+        b'{"success":true,"success":false,"code":"ok"}',
+        b'{"success":true,"code":"e1","code":"ok"}',
+        b'{"success":true,"data":{"failed":1,"failed":0}}',
+    ],
+)
+def test_an_answer_that_says_two_things_by_one_name_is_none(body):
+    """Readers of JSON differ in which of the two they take: the record waits."""
+    assert isinstance(judge(200, body), Unavailable)
+    assert isinstance(parse(Reply(200, body)), Unavailable)
+
+
+def test_a_name_that_stands_twice_with_the_same_value_is_no_contradiction():
+    """A careless city, and nothing to mistake."""
+    assert judge(200, b'{"success":true,"success":true,"code":"ok"}') == Accepted()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(name, tmp_path):

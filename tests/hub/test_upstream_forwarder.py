@@ -17,6 +17,7 @@ from hub.store.writer import Busy
 from hub.upstream.contents import ALTERED, INCOMPLETE
 from hub.upstream.dialects import Accepted, Unavailable
 from hub.upstream.forwarder import AWAY_AFTER, backoff
+from hub.upstream.hints import mend
 from protocol import signing
 
 MISFIT = "业务办理项编码（taskHandleItem）前 31 位与事项编码不一致"
@@ -254,6 +255,8 @@ def test_a_record_that_always_fails_does_not_stop_the_others(hub):
         hub.case(f"SL{n:04}")
 
     class Picky:
+        batch = 1
+
         async def send(self, _kind, record, **_):
             return Unavailable("HTTP 500") if record["projectNo"] == "SL0000" else Accepted()
 
@@ -266,12 +269,17 @@ def test_a_record_that_always_fails_does_not_stop_the_others(hub):
     assert attempts >= 1
 
 
-def test_another_vault_key_sets_nothing_aside(hub, city):
-    """An installation fault is not the records' fault: they wait until the key is back."""
+def test_another_vault_key_sets_nothing_aside(hub, city, caplog):
+    """An installation fault is not the records' fault, nor the city's: they wait for the key."""
     hub.case()
     right, hub.vault = hub.vault, Vault(b"x" * 32)
     hub.forward_until(city.url, lambda: hub.row("SL0001", "service")[2] >= 3)
-    assert hub.row("SL0001", "service")[0] == "waiting"
+    state, reason, _ = hub.row("SL0001", "service")
+    assert state == "waiting"
+    assert "citizens.key" in mend(reason)
+    said = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("upstream=held-up reason=办件人信息无法解密") for line in said)
+    assert not any("upstream=unavailable" in line for line in said)
     hub.vault = right
     hub.forward_until(city.url, hub.nothing_waits)
     assert city.kept() == [("SL0001", "1", "service")]

@@ -153,10 +153,10 @@ def test_looking_at_the_last_ones_uses_an_index(hub):
         for n in range(50_000)
     ]
     hub.writer.call(lambda db: exchanges.note(db, lines))
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(10):
         exchanges.latest(hub.reader, 20, failed=True)
         exchanges.latest(hub.reader, 20, serial="SL3")
         exchanges.standing(hub.reader)
         exchanges.skews(hub.reader)
-    assert (time.perf_counter() - began) / 10 < 0.05
+    assert (time.thread_time() - began) / 10 < 0.05

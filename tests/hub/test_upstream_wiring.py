@@ -11,9 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from upstream_cities import MARK, StandIn, papers, quirks_file
+from upstream_cities import MARK, WORD, StandIn, papers, quirks_file
+from upstream_world import City
 from world_hall import a_case, rated
 from world_service import HubProcess, Kiosk
+
+from demo import city_envelope
+from hub.store import exchanges
+from hub.store.database import connect
 
 ACCESS = f"""
 [upstream.access]
@@ -66,10 +71,10 @@ def configure(hub, upstream):
         file.write(f"\n[upstream]\n{upstream}")
 
 
-def register(hub, **change):
+def register(hub, serial="SL0001", **change):
     facts = msgspec.to_builtins(a_case()) | change
     del facts["serial"], facts["service_number"]
-    return hub.ask("PUT", "/api/v1/cases/SL0001/1", facts)[0]
+    return hub.ask("PUT", f"/api/v1/cases/{serial}/1", facts)[0]
 
 
 def test_a_rating_and_a_correction_reach_a_city_that_is_hard_to_please(hub, authority):
@@ -107,8 +112,38 @@ def test_a_rating_and_a_correction_reach_a_city_that_is_hard_to_please(hub, auth
         assert hub.end() == 0
 
 
+def test_what_waits_behind_a_slow_answer_goes_together(hub):
+    """Envelopes, a quirks file with lists: the stand-in city of the demo opens them."""
+    public = city_envelope.papers(hub.folder / "city", MARK, WORD)
+    quirks = quirks_file("envelope", ("batch = 1\n", "batch = 5\n"))
+    (hub.folder / "quirks.toml").write_text(quirks, encoding="utf-8")
+    options = "--envelopes", hub.folder / "city"
+    with closing(City(hub.folder / "city.jsonl", *options)) as city:
+        configure(
+            hub,
+            f'url = "{city.url}"\ndialect = "envelope"\nquirks = "quirks.toml"\n'
+            f"parallel = 1\n{ACCESS}",
+        )
+        (hub.folder / "city.pub").write_bytes(public)
+        city.control("slow", seconds=1)
+        hub.start()
+        serials = [f"SL{n}" for n in range(6)]
+        for serial in serials:
+            assert register(hub, serial) < 300
+        eventually(lambda: len(city.kept()) == 6, "all cases at the city")
+        assert hub.end() == 0
+    assert sorted(key[0] for key in city.kept()) == serials
+    with closing(connect(hub.db)) as db:
+        assert any("同报" in line.sent for line in exchanges.latest(db, 9))
+
+
 FAULTS = {
     "quirks": ('dialect = "flat"\nquirks = "quirks.toml"\n', "[addresses]\n", "quirks.toml"),
+    "batch": (
+        'dialect = "flat"\nquirks = "quirks.toml"\n',
+        quirks_file("flat", ("additions = true\n", "additions = true\nbatch = 5\n")),
+        "batch：报文格式 flat 一次只能报一条",
+    ),
     "access": ('dialect = "form"\n', "", "upstream.access.app_mark"),
     "ca": ('ca = "quirks.toml"\n', "no certificate", "不是可用的证书"),
     "no file": ('ca = "nowhere.pem"\n', "", "找不到文件 nowhere.pem"),

@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_decode, base64url_encode
-from world_hall import KEYS, NOW, an_invitation, expired, rated, withdrawn
+from world_hall import KEYS, NOW, VAULT, a_case, an_invitation, expired, rated, withdrawn
 
 from hub.__main__ import main
 from hub.kiosks.keys import pem_of
 from hub.notary import load_or_create
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
-from hub.store import audit, bindings, deliveries, invitations, keys, ledger
+from hub.store import audit, bindings, cases, deliveries, invitations, keys, ledger
 from hub.store import tree as store
 from hub.store.database import connect, migrate
 from hub.verification import report, sources
@@ -46,6 +46,7 @@ def enter(db, outcome, key=None):
     invitations.close(db, outcome.invitation, outcome.id, kind)
     kept = invitations.get(db, outcome.invitation)
     if kind == "rated" and kept is not None:
+        cases.put(db, VAULT, a_case(kept.serial, kept.service_number), NOW)
         deliveries.queue(db, "rating", (kept.serial, kept.service_number), position, NOW)
 
 
@@ -69,6 +70,8 @@ def honest(tmp_path_factory):
         'hall = "demo"\nhall_name = "示例大厅"\nstate = "state"\n', encoding="utf-8"
     )
     key = load_or_create(state / "ledger.key", needed=False)
+    (state / "citizens.key").write_bytes(b"k" * 32)
+    (state / "citizens.key").chmod(0o600)
     with closing(connect(state / "hub.db")) as db:
         migrate(db)
         with db.atomic():
@@ -346,7 +349,7 @@ def erased(insider):
     """The ledger after one rating was erased as the law may ask: with its guards up."""
     with closing(connect(insider / "state" / "hub.db")) as db, db.atomic():
         place, _ = a_rating(db)
-        entry = ledger.erase(db, [place], by="user:jia", why="本人要求", now=NOW)
+        entry = ledger.erase(db, VAULT, [place], by="user:jia", why="本人要求", now=NOW)
         audit.note(db, NOW, "user:jia", "erase_citizen", detail={"entry": entry})
         key = load_or_create(insider / "state" / "ledger.key", needed=True)
         checkpointed(db, key)

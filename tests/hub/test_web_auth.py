@@ -54,7 +54,7 @@ def test_nobody_is_let_in_without_the_right_key(tmp_path):
                 answer = hall.ask(method, path, Authorization=shown)
                 assert (answer.status, answer.kind) == (401, "unauthorized")
                 assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="pingyi"')
-        secret = hall.key.rpartition("_")[2]
+        secret = hall.key.split("_", 2)[2]
         digest = hashlib.sha256(secret.encode()).hexdigest()
         odd = (hall.key + "x", hall.key[:-1], digest, hall.key.replace(secret, digest), "\xe9" * 9)
         for shown in (*odd, "pingyi__", "x" * 5000):
@@ -116,7 +116,7 @@ def test_a_key_that_is_revoked_or_over_is_out_at_once(tmp_path):
 def test_the_database_holds_no_key(tmp_path):
     """Who reads the file finds hashes."""
     with open_hall(tmp_path) as hall:
-        secret = hall.key.rpartition("_")[2].encode()
+        secret = hall.key.split("_", 2)[2].encode()  # it may hold a stroke itself
         files = [path.read_bytes() for path in tmp_path.glob("hub.db*")]
         assert files
         assert not any(secret in data for data in files)

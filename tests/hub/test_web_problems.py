@@ -185,9 +185,24 @@ def test_every_wrong_field_is_named_at_once(hall):
 def test_a_rule_across_fields_names_its_part(hall):
     """A finished case says when it was finished."""
     answer = hall.invite(case=CASE | {"status": "3"})
-    assert "finished_at" in answer.faults["case"]
+    assert "必须填写" in answer.faults["case.finished_at"]
     answer = hall.ask("PUT", case_path(), CASE | {"finished_at": "2026-01-31 09:30:00"})
-    assert "finished_at" in answer.faults["$"]
+    assert "不得填写" in answer.faults["finished_at"]
+    answer = hall.ask("PUT", case_path(), CASE | {"accepted_at": "2026-02-30 09:30:00"})
+    assert list(answer.faults) == ["accepted_at"]
+    assert "不是存在的时间" in answer.faults["accepted_at"]
+
+
+def test_times_that_cannot_be_are_refused_by_name(hall):
+    """A year of another age, an end before the beginning; advice may come before acceptance."""
+    answer = hall.ask("PUT", case_path(), CASE | {"accepted_at": "2999-01-06 09:30:00"})
+    assert (answer.status, list(answer.faults)) == (422, ["accepted_at"])
+    early = {"status": "3", "finished_at": "2020-01-01 09:30:00"}
+    answer = hall.invite(case=CASE | early)
+    assert list(answer.faults) == ["case.finished_at"]
+    assert "早于受理时间" in answer.faults["case.finished_at"]
+    before = {"service_name": "咨询", "service_time": "2020-01-01 09:30:00"}
+    assert hall.ask("PUT", case_path(), CASE | before).status == 201
 
 
 def test_a_reason_for_a_pause_says_something(hall):

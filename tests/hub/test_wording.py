@@ -1,10 +1,12 @@
 """What an auditor reads is Chinese: every word that the code enters into the audit trail."""
 
 import ast
+import re
 from pathlib import Path
 
 from hub.accounts import wording
 from hub.accounts.wording import action, details, who
+from hub.rules.access import Scope
 from hub.store.audit import Act
 
 HUB = Path(wording.__file__).parents[1]
@@ -54,3 +56,25 @@ def test_what_the_terms_of_retention_took_away_has_its_word():
         "群众留言",
     )
     assert details(act) == [("次数", "12")]
+
+
+def test_every_scope_has_its_word_where_it_was_denied_or_given():
+    """Those of people too, which no key ever has: what is missing is told as it is named."""
+
+    def told(**detail):
+        act = Act(
+            position=1,
+            at=1,
+            actor="user:jia",
+            action="forbidden",
+            target="/x",
+            allowed=False,
+            detail=detail,
+        )
+        [(_, text)] = details(act)
+        return text
+
+    for scope in Scope:
+        assert told(why=scope.value).startswith("缺少权限：")
+        assert not re.search("[a-z]", told(why=scope.value)), scope
+    assert told(scopes="invite windows") == "邀请评价、撤回、查询邀请；查看各窗口的情况"

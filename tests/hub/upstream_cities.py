@@ -9,6 +9,7 @@ import base64
 import json
 import threading
 import time
+from collections import deque
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -54,9 +55,13 @@ def papers(folder: Path) -> Path:
     return folder
 
 
-def speak(name, url, folder, *changes, **options):
-    """Return a dialect with the pattern's quirks, changed line by line as a hall would."""
-    papers(folder)
+def speak(name, url, folder, *changes, handed=False, **options):
+    """Return a dialect with the pattern's quirks, changed line by line as a hall would.
+
+    `handed`: the folder has the papers of another city.
+    """
+    if not handed:
+        papers(folder)
     quirks = ""
     if changes:
         quirks = "quirks.toml"
@@ -144,6 +149,22 @@ class Register:
         self.records.append(record)
         return "ok"
 
+    def take_list(self, records, *, whole=True, **how):
+        """Return one word for all: "ok", or that of the first that is not taken.
+
+        `whole`: then none is kept; else those that are good in themselves are.
+        """
+        before = list(self.records), set(self._keys)
+        words = [self.take(record, **how) for record in records]
+        word = next((word for word in words if word != "ok"), "ok")
+        if whole and word != "ok":
+            self.records, self._keys = before
+        return word
+
+
+LATE = {"lose", "html after", "repeat", "hold"}
+"""The moods in which a city has taken what was sent before it answers so."""
+
 
 class StandIn:
     """One city of one dialect, in a thread of its own.
@@ -152,7 +173,11 @@ class StandIn:
     sealed. `lose_next`: as many answers are lost on the way. `updates`: whether a case that it
     has is replaced when it comes again, or only at /update. `rulings`: likewise whether a rating
     is made invalid when it comes again so, only at /ruling, or never. `late_s`: how late
-    its Date is.
+    its Date is. `whole`: see `Register.take_list`; `longest`: a longer list is refused.
+
+    `moods`: how it takes the next requests, one after another; then "ok" for ever. "cut": it
+    hangs up, "html", "busy": it answers so; "lose", "html after", "repeat" (已存在), "hold" (no
+    answer at all): likewise, after it has taken what was sent. `lists`: what stood in each request.
     """
 
     def __init__(
@@ -168,12 +193,18 @@ class StandIn:
         rulings="again",
         late_s=0,
         tls=None,
+        whole=True,
+        longest=1000,
     ):
         self.name = name
         self.register = Register()
         self.asked = []
         self.tokens = []
         self.lose_next = 0
+        self.moods = deque()
+        self.lists = []
+        self._whole = whole
+        self._longest = longest
         self._options = {"order": order, "prefix": prefix}
         self._signs = signs
         self._decode = decode
@@ -220,21 +251,36 @@ class StandIn:
                 return self._grant(json.loads(body))
             if self.name == "token" and self._shown(request, body) not in self.tokens[-1:]:
                 return web.json_response({"code": 401, "msg": "令牌失效"})
-            record = getattr(self, f"_{self.name}")(body)
+            found = getattr(self, f"_{self.name}")(body)
         except Untrusted as error:
-            word = str(error)
+            mood, word = "ok", str(error)
         else:
-            if ("satisfaction" in record) != (request.path in ("/evaluate", "/ruling")):
-                word = "地址与数据不符"
-            else:
-                replace = self._updates == "again" or request.path == "/update"
-                rule = self._rulings == ("endpoint" if request.path == "/ruling" else "again")
-                word = self.register.take(record, replace=replace, rule=rule)
-        if self.lose_next:
-            self.lose_next -= 1
+            records = found if isinstance(found, list) else [found]
+            mood = self.moods.popleft() if self.moods else "ok"
+            self.lists.append([_whole_key(record) for record in records])
+            taken = mood in LATE or mood == "ok"
+            word = self._take(request.path, records) if taken else "系统繁忙"
+        if mood == "hold":
+            await self._stop.wait()
+        if mood in ("cut", "lose") or self.lose_next:
+            self.lose_next -= mood not in ("cut", "lose")
             request.transport.abort()
+        if mood.startswith("html"):
+            return web.Response(text="<html>维护</html>", content_type="text/html")
+        if mood == "repeat" and word == "ok":
+            word = "exists"
         date = formatdate(time.time() - self._late_s, usegmt=True)
         return web.json_response(self.says(word), headers={"Date": date})
+
+    def _take(self, path, records):
+        """Return the word for what was sent to this path."""
+        if any(("satisfaction" in each) != (path in ("/evaluate", "/ruling")) for each in records):
+            return "地址与数据不符"
+        if len(records) > self._longest:
+            return "列表过长"
+        replace = self._updates == "again" or path == "/update"
+        rule = self._rulings == ("endpoint" if path == "/ruling" else "again")
+        return self.register.take_list(records, whole=self._whole, replace=replace, rule=rule)
 
     def _shown(self, request, body):
         return request.headers.get("token") or json.loads(body).get("access")
@@ -284,11 +330,14 @@ class StandIn:
         params = form["params"]
         if self._seal == "params":
             params = json.loads(self._open(params))
-        ((name, (record,)),) = params.items()
+        ((name, records),) = params.items()
         if self._seal == "records":
-            record = json.loads(self._open(record))
-        assert name == ("evaluate" if "satisfaction" in record else "serviceData")
-        return record
+            records = [json.loads(self._open(record)) for record in records]
+        assert records
+        assert {name} == {
+            "evaluate" if "satisfaction" in record else "serviceData" for record in records
+        }
+        return records
 
     def _token(self, body):
         sealed = base64.b64decode(json.loads(body)["data"], validate=True)

@@ -10,11 +10,12 @@ import time
 import urllib.request
 from pathlib import Path
 
+import world_file
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.rules.case import Applicant, Case, Person
 from hub.store import cases, deliveries, invitations
-from hub.store.database import connect, migrate
+from hub.store.database import connect
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.upstream.dialects import Plain
@@ -70,8 +71,7 @@ class Hub:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "hub.db"
         self.vault = Vault(b"k" * 32)
-        db = connect(self.path)
-        migrate(db)
+        db = world_file.opened(self.path)
         self.writer = Writer(db)
         self.writer.start()
         self.reader = connect(self.path)
@@ -167,12 +167,12 @@ def keep_rating(db, serial, number, rated, at) -> None:
     )
 
 
-def forward_for_ever(folder: str, url: str) -> None:
+def forward_for_ever(folder: str, url: str, **options) -> None:
     """A hub's forwarder as a process of its own, to be killed."""
     hub = Hub(Path(folder))
 
     async def story() -> None:
-        hub.forwarder(url).start()
+        hub.forwarder(url, **options).start()
         await asyncio.Event().wait()
 
     asyncio.run(story())
@@ -187,16 +187,18 @@ async def until(condition) -> None:
 
 
 class City:
-    """The stand-in city, a process of its own."""
+    """The stand-in city, a process of its own; `options` of its command."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *options) -> None:
         self.out = out
+        self._options = options
         self.port = 0
         self._process = None
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "demo.city", "--port", str(self.port), "--out", self.out]
+        command += self._options
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         self.port = json.loads(self._process.stdout.readline())["port"]
 

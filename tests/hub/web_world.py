@@ -1,15 +1,13 @@
 """A real hub behind its real HTTP interface, on a free loopback port."""
 
 import contextlib
-import http.client
 import json
 import secrets
-import threading
-import time
 from pathlib import Path
 from urllib.parse import quote
 
-import uvicorn
+import world_file
+import world_http
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from world_hall import bind
 
@@ -25,7 +23,6 @@ from hub.rules.access import KEY_SCOPES
 from hub.rules.checkpoint import Verifier
 from hub.rulings import Rulings
 from hub.store import api_keys
-from hub.store.database import connect, migrate
 from hub.store.vault import Vault
 from hub.store.writer import Writer
 from hub.web import app, auth
@@ -69,11 +66,8 @@ def window_path(rest, window=WINDOW):
     return f"/api/v1/windows/{quote(window)}/{rest}"
 
 
-class Answer:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.text = response.read().decode()
+class Answer(world_http.Answer):
+    """An answer as a window system has it."""
 
     @property
     def body(self):
@@ -106,8 +100,7 @@ class Hall:
         self.broken = False
         self.roster = Roster("demo", {}, {}, device_ca)
         self.published = []
-        db = connect(base / "hub.db")
-        migrate(db)
+        db = world_file.opened(base / "hub.db")
         with db.atomic():
             bind(db, SEATS, self.now)
             _, self.key = api_keys.create(db, "示例系统", KEY_SCOPES, self.now)
@@ -164,12 +157,8 @@ class Hall:
         if data is not None:
             sent["Content-Type"] = "application/json"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection):
-            connection.request(
-                method, path, data, {key: value for key, value in sent.items() if value}
-            )
-            return Answer(connection.getresponse())
+        sent = {name: value for name, value in sent.items() if value}
+        return world_http.ask(self.port, method, path, data, sent, kind=Answer)
 
     def invite(self, serial="津示例0001", number=1, window=WINDOW, **more):
         return self.ask(
@@ -184,22 +173,8 @@ def open_hall(base: Path, limit: int = 100, device_ca: str | None = None):
     """Serve until the block ends; nothing is left running. `limit` is the writer's."""
     hall = Hall(base, limit, device_ca)
     hall.writer.start()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            hall.app(), host="127.0.0.1", port=0, access_log=False, log_config=None, ws="none"
-        )
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
     try:
-        until = time.monotonic() + 10
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            assert time.monotonic() < until, "the server did not start in time"
-            thread.join(0.005)
-        hall.port = server.servers[0].sockets[0].getsockname()[1]
-        yield hall
+        with world_http.served(hall.app()) as hall.port:
+            yield hall
     finally:
-        server.should_exit = True
-        thread.join(10)
         hall.writer.stop()

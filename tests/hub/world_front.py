@@ -1,17 +1,14 @@
 """The hub's front without its wires: roster, reception, renewals and guard on a real file."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from tls_world import HALL, Papers, now
+from world_counter import CounterWorld
 from world_hall import SEATS, bind
 
 from hub.config import WindowConfig
-from hub.counter.bindings import Bindings
-from hub.counter.board import Board
-from hub.counter.pairing import Codes
 from hub.counter.windows import Windows
 from hub.ingest import Ingest
 from hub.kiosks.guard import Guard
@@ -22,8 +19,6 @@ from hub.kiosks.renewal import Renewals
 from hub.kiosks.roster import Roster
 from hub.reception import Reception
 from hub.store import certificates
-from hub.store.database import connect, migrate
-from hub.store.writer import Writer
 from protocol import certificates as x509
 from protocol import signing, wire
 from protocol.messages import Renewal, State
@@ -42,22 +37,20 @@ def request(key, device):
     return text(x509.request(key, device))
 
 
-class Front:
+class Front(CounterWorld):
     """One start of a hub in `folder`; a second one there is the same hub started again."""
 
+    turns = 4  # reception hands on what the others commit
+
     def __init__(self, folder: Path, papers: Papers | None, configured=None) -> None:
-        self.path = folder / "hub.db"
-        self.now = int(now().timestamp() * 1000)
-        self.published, self.receipts, self.dismissed = [], [], []
+        super().__init__(folder, int(now().timestamp() * 1000))
+        self.dismissed = []
         self.learnt = {}
-        db = connect(self.path)
-        migrate(db)
         device_ca = text(papers.device_ca) if papers else None
-        self.roster = Roster(HALL, configured or {}, certificates.of_all(db), device_ca)
-        self.past_keys = remembered(db, self.roster, self.now)
-        with db.atomic():
-            bind(db, SEATS, self.now)
-        self.writer = Writer(db)
+        self.roster = Roster(HALL, configured or {}, certificates.of_all(self.db), device_ca)
+        self.past_keys = remembered(self.db, self.roster, self.now)
+        with self.db.atomic():
+            bind(self.db, SEATS, self.now)
         self.presence = Presence(self.clock)
         self.guard = Guard(
             self.path,
@@ -68,32 +61,13 @@ class Front:
             now=lambda: datetime.fromtimestamp(self.now / 1000, UTC),
         )
         windows = Windows([WindowConfig(name=window) for window in SEATS])
-        digits = iter(range(100_000, 1_000_000))
-        self.codes = Codes(now=self.clock, random_below=lambda _: next(digits))
-        self.board = Board(
-            self.writer,
-            "示例大厅",
-            windows,
-            self.roster,
-            self.codes,
-            now=self.clock,
-            online=self.presence.online,
-            publish=self._publish,
-        )
-        self.bindings = Bindings(
-            self.writer,
-            windows,
-            self.codes,
-            now=self.clock,
-            online=self.presence.online,
-            changed=self.board.refresh,
-        )
+        self.open_counter("示例大厅", windows, self.roster, self.presence.online)
         self.renewals = Renewals(self.writer, self.roster, now=self.clock, publish=self._publish)
         self.ingest = Ingest(
             self.writer,
             self.roster,
             now=self.clock,
-            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            acknowledge=self._acknowledge,
             settled=lambda _: None,
         )
         self.reception = Reception(
@@ -104,38 +78,12 @@ class Front:
             ingest=self.ingest,
             renewals=self.renewals,
             now=self.clock,
-            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            acknowledge=self._acknowledge,
             arrived=lambda device: self.board.refresh([device]),
             learnt=self.learnt.__setitem__,
         )
-        self.reader = connect(self.path)
         self.writer.start()
         self.guard.look()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.writer.stop()
-        self.reader.close()
-
-    def clock(self):
-        return self.now
-
-    def _publish(self, device, leaf, data):
-        self.published.append((device, leaf, data))
-
-    def quiet(self):
-        for _ in range(4):
-            self.writer.call(lambda _: None)
-
-    def ask(self, wish):
-        async def one():
-            return await wish
-
-        answer = asyncio.run(one())
-        self.quiet()
-        return answer
 
     def beat(self, device, certificate=None, *, connection=1, mono_ms=1):
         """Say what a kiosk says when it has connected."""
@@ -158,9 +106,6 @@ class Front:
     def rate(self, outcome, key):
         self.receive(outcome.device, Leaf.RATING, signing.sign(outcome, key))
 
-    def rows(self, sql, *values):
-        return self.reader.conn.execute(sql, values).fetchall()
-
     def refused(self):
         """How often each device was refused, by cause."""
         return {
@@ -170,6 +115,3 @@ class Front:
 
     def acts(self):
         return self.rows("SELECT actor, action, target, allowed FROM audit ORDER BY position")
-
-    def sent(self, device, leaf):
-        return [data for to, of, data in self.published if (to, of) == (device, leaf)]

@@ -1,30 +1,25 @@
 """A hall without its wires: real store, desk, ingest and board, and kiosks that really sign."""
 
-import asyncio
 import contextlib
 import itertools
 import sqlite3
-import time
 from collections import Counter
 from pathlib import Path
 
+from world_counter import CounterWorld
+
 from hub.config import DeviceConfig, HubConfig, WindowConfig
-from hub.counter.bindings import Bindings
-from hub.counter.board import Board
 from hub.counter.desk import Desk
-from hub.counter.pairing import Codes
 from hub.counter.windows import Windows
 from hub.ingest import Ingest
 from hub.rules.access import Caller, Scope
 from hub.rules.case import Applicant, Case
 from hub.store import bindings, invitations
-from hub.store.database import connect, migrate
 from hub.store.vault import Vault
-from hub.store.writer import Busy, Writer
+from hub.store.writer import Busy
 from protocol import signing
 from protocol.catalogue import CURRENT
 from protocol.messages import Expired, Invitation, Rated, Staff, Stamp, Window, Withdrawn
-from protocol.topics import Leaf
 
 NOW = 1_790_000_000_000
 TTL_MS = 60_000
@@ -120,47 +115,22 @@ def bind(db, seats=SEATS, now=NOW):
             bindings.sign_on(db, window, staff, by="console", now=now)
 
 
-class Hall:
+class Hall(CounterWorld):
     """One hub's store and rules on a real file; what would be sent is kept in lists."""
 
     def __init__(self, folder: Path, **options) -> None:
-        self.path = folder / "hub.db"
-        self.now = NOW
-        self.receipts = []
-        self.published = []
+        super().__init__(folder, NOW, **options)
         self.settled = []
-        self.db = connect(self.path)
-        migrate(self.db)
         with self.db.atomic():
             bind(self.db)
-        self.writer = Writer(self.db, **options)
         self.online = set(DEVICES)
         windows = Windows(CONFIG.windows)
-        self.digits = iter(range(100_000, 1_000_000))
-        self.codes = Codes(now=self.clock, random_below=lambda _: next(self.digits))
-        self.board = Board(
-            self.writer,
-            CONFIG.hall_name,
-            windows,
-            DEVICES,
-            self.codes,
-            now=self.clock,
-            online=self.online.__contains__,
-            publish=self._publish,
-        )
-        self.bindings = Bindings(
-            self.writer,
-            windows,
-            self.codes,
-            now=self.clock,
-            online=self.online.__contains__,
-            changed=self.board.refresh,
-        )
+        self.open_counter(CONFIG.hall_name, windows, DEVICES, self.online.__contains__)
         self.ingest = Ingest(
             self.writer,
             {device: key.public_key() for device, key in KEYS.items()},
             now=self.clock,
-            acknowledge=lambda device, receipt: self.receipts.append((device, receipt)),
+            acknowledge=self._acknowledge,
             settled=self._settle,
             vault=VAULT,
         )
@@ -171,35 +141,11 @@ class Hall:
             now=self.clock,
             changed=self.board.refresh,
         )
-        self.reader = connect(self.path)
         self.writer.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.writer.stop()
-        self.reader.close()
-
-    def clock(self):
-        return self.now
 
     def _settle(self, devices):
         self.settled.append(devices)
         self.board.refresh(devices, settings=False)
-
-    def _publish(self, device, leaf, payload):
-        self.published.append((device, leaf, payload))
-
-    def ask(self, request):
-        """Let the desk answer one request."""
-
-        async def one():
-            return await request
-
-        answer = asyncio.run(one())
-        self.quiet()
-        return answer
 
     def invite(self, window=WINDOW, serial="SL0001", number=1, **more):
         case = a_case(serial, number)
@@ -219,24 +165,9 @@ class Hall:
         while True:
             self.issue(an_invitation(f"SL{new_id()}", matter=matter))
 
-    def quiet(self):
-        """Wait until all that was handed in is committed and all that follows is sent."""
-        for _ in range(3):  # a job, what follows its commit, and what that set off
-            self._turn()
-
-    def _turn(self):
-        """Be one job of the writer, once it has room for one."""
-        end = time.monotonic() + 10
-        while True:
-            try:
-                return self.writer.call(lambda _: None)
-            except Busy:
-                assert time.monotonic() < end, "the writer's queue stayed full"
-                time.sleep(0.001)
-
     def quiet_or_broken(self):
         """Wait until all is done or has failed, as on a full disk or with a full queue."""
-        for _ in range(3):
+        for _ in range(self.turns):
             with contextlib.suppress(sqlite3.Error, Busy):
                 self.writer.call(lambda _: None)
 
@@ -261,9 +192,6 @@ class Hall:
             for refusal in receipt.refused
         ]
 
-    def rows(self, sql, *values):
-        return self.reader.conn.execute(sql, values).fetchall()
-
     def ledger(self, invitation=None):
         """The kinds of entries after the invitation itself, in order."""
         return [
@@ -283,7 +211,3 @@ class Hall:
 
     def account(self, device=None):
         return invitations.account(self.reader, device)
-
-    def sent(self, device, leaf):
-        """The payloads published on one leaf of a device, in order."""
-        return [data for to, of, data in self.published if (to, of) == (device, Leaf(leaf))]

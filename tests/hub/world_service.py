@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
+import world_file
 from brokers import LOOPBACK, eventually, free_port
 from cryptography.hazmat.primitives import serialization
 from paho.mqtt.client import Client
@@ -22,7 +23,6 @@ from world_hall import DEVICES, KEYS, SEATS, WINDOW, a_case, bind
 
 from hub.rules.access import KEY_SCOPES
 from hub.store import api_keys
-from hub.store.database import connect, migrate
 from protocol import signing, topics, wire
 from protocol.messages import Certificate, Receipt, Settings, Slot, State
 from protocol.topics import Leaf
@@ -41,11 +41,9 @@ def furnish(path, seats=None):
     """Bind kiosks and clerks in a hub's file that does not run yet; return an interface key."""
     path.parent.mkdir(exist_ok=True)
     now = time.time_ns() // 1_000_000
-    with closing(connect(path)) as db:
-        migrate(db)
-        with db.atomic():
-            bind(db, seats or {WINDOW: SEATS[WINDOW]}, now)
-            return api_keys.create(db, "示例系统", KEY_SCOPES, now)[1]
+    with closing(world_file.opened(path)) as db, db.atomic():
+        bind(db, seats or {WINDOW: SEATS[WINDOW]}, now)
+        return api_keys.create(db, "示例系统", KEY_SCOPES, now)[1]
 
 
 class HubProcess:

@@ -60,8 +60,10 @@ def test_a_lost_disk_loses_no_rating(hall):
         code, words = hall.command("restore", "--from", str(hall.folder / "copy"), "--yes")
         assert code == 0, words
         assert hall.rows("SELECT count(*) FROM ledger WHERE kind = 'rated'") == [(1,)]
+        assert "恢复：" in hall.command("status")[1]
         hall.start_hub()
         both(lambda: recovered(hall) == sorted(WINDOWS), "every kiosk has said all again")
+        assert "评价器都补报完了" in hall.command("status")[1]
 
         ended = "SELECT kind, count(*) FROM ledger WHERE seq IS NOT NULL GROUP BY kind"
         assert dict(hall.rows(ended)) == {"rated": 4, "withdrawn": 1}

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from bench.torture.field import AtRisk, Restored
+from bench.torture.report import Outcome, summary
 from bench.torture.truth import Notebook, read
 from bench.torture.verdict import judge
 from protocol import signing
@@ -135,6 +136,18 @@ def test_three_sources_that_agree_are_without_a_problem(hall):
     found = hall.judge()
     assert found.problems == []
     assert (found.thanked, found.invited, found.rated, found.expired) == (2, 3, 2, 1)
+
+
+def test_the_summary_explains_why_the_city_has_fewer_ratings_than_the_ledger(hall):
+    """A bad level that was left without a reason is rated, not lost, and never sent."""
+    hall.whole(0, 5, "510")
+    hall.press(1, 1, done=False)
+    hall.invite(1)
+    hall.rate(1, 1)
+    found = hall.judge()
+    assert (found.problems, found.rated, found.city_ratings, found.incomplete) == ([], 2, 1, 1)
+    told = summary(Outcome(1, 0, {}, {}, [], 1.0, 1.0, found))
+    assert "城市平台收到评价 1\n差评未写明原因、按规定不报送 1\n" in told
 
 
 def test_a_rating_that_is_missing_in_the_ledger_is_lost(hall):

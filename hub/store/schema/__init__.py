@@ -10,10 +10,12 @@ from hub.store.schema.documents import DOCUMENTS
 from hub.store.schema.exchanges import EXCHANGES
 from hub.store.schema.feed import FEED
 from hub.store.schema.ledger import LEDGER
+from hub.store.schema.marks import MARKS
 from hub.store.schema.people import PEOPLE
 from hub.store.schema.portraits import PORTRAITS
 from hub.store.schema.state import DEVICE_KEYS, REVOCATIONS, STATE
 from hub.store.schema.tree import TREE
+from hub.store.schema.witness import WITNESS
 
 migrations = Migrations("hub")
 
@@ -110,4 +112,18 @@ def m013_arrivals(db: Database) -> None:
 def m014_feed(db: Database) -> None:
     """Records that smaller halls have fed to this one."""
     for statement in FEED:
+        db.execute(statement)
+
+
+@migrations()
+def m015_witness(db: Database) -> None:
+    """The ledger asked about invitations and windows; cases marked as the hub's own."""
+    for statement in WITNESS:
+        db.execute(statement)
+
+
+@migrations()
+def m016_marks(db: Database) -> None:
+    """What gives rights is marked as the hub's own, so is the audit trail; older sessions end."""
+    for statement in MARKS:
         db.execute(statement)

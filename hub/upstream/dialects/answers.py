@@ -1,6 +1,7 @@
 """Reads a city's answer by the words of the quirks file, and makes it fit to be kept."""
 
 import html
+import json
 import re
 import urllib.parse
 from collections.abc import Iterable
@@ -110,10 +111,27 @@ def strike(text: str, struck: Iterable[str]) -> str:
     return " ".join(plain.split())
 
 
+def check_unambiguous(body: bytes | None) -> None:
+    """Raise ValueError where JSON gives one name two values: each reader believes another one.
+
+    Also for what is no JSON; RecursionError where it is too deep.
+    """
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        said: dict[str, object] = {}
+        for name, each in pairs:
+            if said.setdefault(name, each) != each:
+                raise ValueError(name)
+        return said
+
+    json.loads(body or b"", object_pairs_hook=members)
+
+
 def _members(body: bytes | None) -> Members | None:
     try:
         members = msgspec.json.decode(body or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        check_unambiguous(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return members if isinstance(members, dict) else None
 

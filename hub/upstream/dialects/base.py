@@ -45,6 +45,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     `status`: of HTTP, None where no answer came. `received`: at most 1000 characters, with
     what it repeats of the citizen or of a secret struck. `reason` is empty for a success.
     `date`: of the answer, by the city's own clock, ms since 1970; None where it did not say.
+    Of a request with several records there is one for each: the one with place `of`, from 0, of
+    `together`.
     """
 
     purpose: Literal["service", "rating", "update", "ruling", "addition", "token"]
@@ -56,6 +58,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     date: int | None = None
     verdict: Verdict
     reason: str
+    of: int = 0
+    together: int = 1
 
 
 Keep = Callable[[Exchange], None]
@@ -80,10 +84,16 @@ class Dialect(Protocol):
     def additions(self) -> bool:
         """Whether a city takes additions (追评)."""
 
-    async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
-        """Send one record and return the answer; raises nothing but cancellation.
+    @property
+    def batch(self) -> int:
+        """How many records one request may hold."""
 
-        `keep` is called after each exchange that it took, in order.
+    async def send(self, kind: Kind, *records: Record, keep: Keep = forget) -> Answer:
+        """Send records in one request, at most `batch`; raises nothing but cancellation.
+
+        The answer is that to the request as a whole: for several records it does not say which
+        of them is refused, or was there before. `keep` is called after each exchange that it
+        took, in order, once for each record.
         """
 
     async def close(self) -> None:

@@ -1,5 +1,6 @@
 """A JSON envelope around a list of records, after the manner of Shandong."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +16,7 @@ from hub.upstream.quirks import Quirks, there
 class Envelope(Shaped):
     """`{"txnBodyCom": {appMark, time, sign, params: {evaluate: […]}}, "txnCommCom": {}}`.
 
-    The list always holds one record: the city answers once for the whole list, and a refusal of
-    many would not say which was meant, nor an "already exists" which are not.
+    The list holds up to `batch` records, all of one kind; the city answers once for all of it.
     """
 
     def __init__(self, url: str, quirks: Quirks, transport: Transport, *, signer: Signer) -> None:
@@ -24,14 +24,14 @@ class Envelope(Shaped):
         self._envelope = there(quirks.envelope)
         self._signer = signer
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
         rating, service = self._envelope.rating_list, self._envelope.service_list
         name = service if kind in OF_CASES else rating
-        params: Any = {name: [shaped]}
+        params: Any = {name: shaped}
         if self._envelope.seal == "none":
             at, sign, _ = await self._signer.stamp()
         elif self._envelope.seal == "records":
-            at, sign, sealed = await self._signer.stamp(msgspec.json.encode(shaped))
+            at, sign, sealed = await self._signer.stamp(*map(msgspec.json.encode, shaped))
             params = {name: sealed}
         else:
             at, sign, (params,) = await self._signer.stamp(msgspec.json.encode(params))

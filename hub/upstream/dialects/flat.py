@@ -1,5 +1,6 @@
 """A flat form by POST inside the government network, after the manner of Zhejiang."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from hub.rules.records import Record
@@ -14,6 +15,7 @@ class Flat(Shaped):
     Who may send is settled by the network zone: nothing is signed or sealed.
     """
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        body = urlencode(shaped).encode()
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        (record,) = shaped
+        body = urlencode(record).encode()
         return Packed(Parcel(address=self._addresses[kind], body=body, content_type=FORM))

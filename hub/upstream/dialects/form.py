@@ -1,5 +1,6 @@
 """A form with appMark, time, sign and sealed params, after the manner of Beijing."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,8 +20,9 @@ class Form(Shaped):
         super().__init__(url, quirks, transport)
         self._signer = signer
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        at, sign, (data,) = await self._signer.stamp(msgspec.json.encode(shaped))
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        (record,) = shaped
+        at, sign, (data,) = await self._signer.stamp(msgspec.json.encode(record))
         shown = {"appMark": self._signer.app_mark, "time": at}
         params = msgspec.json.encode({"data": data}).decode()
         body = urlencode(shown | {"sign": sign, "params": params}).encode()

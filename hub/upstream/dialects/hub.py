@@ -1,10 +1,13 @@
 """Another hub of ours as the platform above: small halls feed a larger one (大厅汇总)."""
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
 from hub.rules.proof import FedKind, FeedRequest, Proof
 from hub.rules.records import Record, masked, of_citizen
+from hub.upstream.dialects.answers import check_unambiguous
 from hub.upstream.dialects.base import (
     OF_CASES,
     Accepted,
@@ -51,21 +54,23 @@ class Hub(Shaped):
         self._key = key
 
     async def send(
-        self, kind: Kind, record: Record, *, keep: Keep = forget, proof: Proof | None = None
+        self, kind: Kind, *records: Record, keep: Keep = forget, proof: Proof | None = None
     ) -> Answer:
         """Send one record; all but those of cases with what proves them."""
+        (record,) = records
         if kind not in OF_CASES and proof is None:
             return Refused(NO_PROOF)
         parcel = self._parcel(kind, record, proof)
-        answer = await self._exchange(kind, parcel, masked(record), of_citizen(record), keep)
+        answer = await self._exchange(kind, parcel, [masked(record)], of_citizen(record), keep)
         # It says so of this very version: no doubt is left which one it has.
         void = record.get("EffectivEvalua") == "0"
         if isinstance(answer, AlreadyExists) and (kind == "update" or void):
             return Accepted()
         return answer
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        return Packed(self._parcel(kind, shaped, None))
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        (record,) = shaped
+        return Packed(self._parcel(kind, record, None))
 
     def _parcel(self, kind: Kind, record: Record, proof: Proof | None) -> Parcel:
         said: FedKind = "service" if kind == "update" else kind
@@ -82,7 +87,8 @@ class Hub(Shaped):
             return fault
         try:
             said = _reply.decode((reply.body or b"").decode())
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            check_unambiguous(reply.body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return unreadable(reply)
         if (reply.status, said.answer) == (201, "accepted"):
             return Accepted()

@@ -1,11 +1,13 @@
 """JSON by POST, as the stand-in city of the demo and halls' own receivers take it."""
 
 import ssl
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
 from hub.rules.records import Record
+from hub.upstream.dialects.answers import check_unambiguous
 from hub.upstream.dialects.base import Accepted, AlreadyExists, Answer, Kind, Refused, Unavailable
 from hub.upstream.dialects.shaped import JSON, Packed, Shaped
 from hub.upstream.dialects.transport import Parcel, Reply, Transport, fault_of_the_way, unreadable
@@ -42,8 +44,9 @@ class Plain(Shaped):
     ) -> None:
         super().__init__(url, quirks, Transport(timeout_s=timeout_s, tls=tls))
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        body = msgspec.json.encode(shaped)
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        (record,) = shaped
+        body = msgspec.json.encode(record)
         return Packed(Parcel(address=self._addresses[kind], body=body, content_type=JSON))
 
     def _judge(self, reply: Reply) -> Answer:
@@ -61,7 +64,8 @@ def judge(status: int, body: bytes | None) -> Answer:
     try:
         # The decoder skips what it does not know, whatever bytes that is made of.
         reply = _reply.decode((body or b"").decode())
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        check_unambiguous(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return unreadable(Reply(status, body))
     if reply.code == _EXISTS:
         return AlreadyExists()

@@ -2,6 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -67,26 +69,36 @@ class Shaped(ABC):
         """Whether a city takes additions."""
         return self._quirks.additions
 
-    async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
-        """Send one record; see `Dialect`."""
+    @property
+    def batch(self) -> int:
+        """How many records one request may hold."""
+        return self._quirks.batch
+
+    async def send(self, kind: Kind, *records: Record, keep: Keep = forget) -> Answer:
+        """Send records in one request; see `Dialect`."""
         fields = self._quirks.fields
+        form: Literal["service", "rating"] = "service" if kind in OF_CASES else "rating"
         try:
-            shaped = shape("service" if kind in OF_CASES else "rating", record, fields)
+            shaped = [shape(form, record, fields) for record in records]
             packed = await self._pack(kind, shaped)
         except Unwritable as error:
             return Refused(f"（未发送）{error}")
         except SmError as error:
             return Unavailable(f"（未发送）{error}")
-        shown = packed.shown | shape_masked(record, shaped, fields)
-        return await self._exchange(kind, packed.parcel, shown, of_citizen(record), keep)
+        shown = [
+            packed.shown | shape_masked(record, written, fields)
+            for record, written in zip(records, shaped, strict=True)
+        ]
+        citizens = [each for record in records for each in of_citizen(record)]
+        return await self._exchange(kind, packed.parcel, shown, citizens, keep)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.close()
 
     @abstractmethod
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        """Return the request for a record; raises `SmError`."""
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        """Return the request for records, at most `batch`; raises `SmError`."""
 
     def _judge(self, reply: Reply) -> Answer:
         """Return what an answer means."""
@@ -104,32 +116,38 @@ class Shaped(ABC):
         return ()
 
     async def _exchange(
-        self, kind: Kind, parcel: Parcel, shown: Record, citizen: list[str], keep: Keep
+        self,
+        kind: Kind,
+        parcel: Parcel,
+        shown: Sequence[Record],
+        citizens: Sequence[str],
+        keep: Keep,
     ) -> Answer:
         began = time.monotonic()
         reply = await self._transport.post(parcel)
         took_ms = int((time.monotonic() - began) * 1000)
         answer = reply if isinstance(reply, Unavailable) else self._judge(reply)
-        struck = [*citizen, *self._secrets()]
+        struck = [*citizens, *self._secrets()]
         if isinstance(answer, Unavailable):
             answer = structs.replace(answer, reason=strike(answer.reason, struck)[:200])
         elif isinstance(answer, Refused):
             answer = Refused(strike(answer.reason, struck)[:200])
-        keep(
-            Exchange(
-                purpose=kind,
-                address=address_only(parcel.address),
-                sent=shown,
-                status=None if isinstance(reply, Unavailable) else reply.status,
-                received=""
-                if isinstance(reply, Unavailable)
-                else keepable(reply, self._named(), struck),
-                took_ms=took_ms,
-                date=None if isinstance(reply, Unavailable) else reply.date,
-                verdict=verdict(answer),
-                reason=getattr(answer, "reason", ""),
-            )
+        kept = Exchange(
+            purpose=kind,
+            address=address_only(parcel.address),
+            sent={},
+            status=None if isinstance(reply, Unavailable) else reply.status,
+            received=""
+            if isinstance(reply, Unavailable)
+            else keepable(reply, self._named(), struck),
+            took_ms=took_ms,
+            date=None if isinstance(reply, Unavailable) else reply.date,
+            verdict=verdict(answer),
+            reason=getattr(answer, "reason", ""),
+            together=len(shown),
         )
+        for place, sent in enumerate(shown):
+            keep(structs.replace(kept, sent=sent, of=place))
         return answer
 
 

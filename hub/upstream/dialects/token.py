@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -62,26 +62,27 @@ class Token(Shaped):
         self._asking = asyncio.Lock()
         self._seen: tuple[str, ...] = ()
 
-    async def send(self, kind: Kind, record: Record, *, keep: Keep = forget) -> Answer:
-        """Send one record; see `Dialect`."""
+    async def send(self, kind: Kind, *records: Record, keep: Keep = forget) -> Answer:
+        """Send records in one request; see `Dialect`."""
         held = await self._valid(None, keep)
         if isinstance(held, Unavailable):
             return held
-        answer = await super().send(kind, record, keep=keep)
+        answer = await super().send(kind, *records, keep=keep)
         if not isinstance(answer, TokenRefused):
             return answer
         held = await self._valid(held, keep)
         if isinstance(held, Unavailable):
             return held
-        return await super().send(kind, record, keep=keep)
+        return await super().send(kind, *records, keep=keep)
 
     async def close(self) -> None:
         """Close the connections; the token stays."""
         await super().close()
         self._asking = asyncio.Lock()  # a lock belongs to the loop that waited for it
 
-    async def _pack(self, kind: Kind, shaped: Record) -> Packed:
-        plain, sm4 = msgspec.json.encode(shaped), self._sm4
+    async def _pack(self, kind: Kind, shaped: Sequence[Record]) -> Packed:
+        (record,) = shaped
+        plain, sm4 = msgspec.json.encode(record), self._sm4
         iv = {"prefix": os.urandom(16), "key": self._keys.body_key, "zeros": bytes(16)}[sm4.iv]
         sealed = sm4_encrypt(self._keys.body_key, plain, mode=sm4.mode, pad=sm4.padding, iv=iv)
         if sm4.iv == "prefix" and sm4.mode != "ECB":

@@ -39,6 +39,7 @@ def assemble(
     changed: Callable[[Iterable[str]], None],
     now: Callable[[], int],
     monotonic: Callable[[], int],
+    away_since: Callable[[str], int | None] = lambda _: None,
 ) -> Site:
     """Return what the pages of a hub stand on; `path` is its database. Clocks: milliseconds."""
     api = config.api
@@ -70,4 +71,5 @@ def assemble(
         rulings=rulings,
         online=online,
         revoked=revoked,
+        away_since=away_since,
     )

@@ -12,17 +12,24 @@ from hub.errors import KioskWorks, TooManyTries, UnknownWindow, WrongCode
 from hub.rules.access import Scope
 from hub.store import portraits
 from hub.web.pages import render, troubles
+from hub.web.pages.listing import Filters, listing
 from hub.web.pages.portraits import DONE as PORTRAIT_DONE
 from hub.web.pages.site import Http, TheSite, form, person
+from hub.web.pages.windows import searched
 
 _DONE = {
     "on": "已签到。群众评价时看到的就是您。",
+    "over": "已接替签到。群众评价时看到的就是您。弄错了请签退，原来的人员须自己重新签到。",
     "off": "已签退。",
     "paired": "配对完成，评价器已换上窗口画面。",
     "cancelled": "已取消，那台评价器会换一个新的配对码。请核对后重新输入。",
     **PORTRAIT_DONE,
 }
 REFRESH_S = 5
+_GRID = 48
+"""Windows on a page: whole rows of two, three or four."""
+_CARDS = 24
+"""So many windows are cards to choose from, more of them a list that unfolds."""
 
 
 @get("/my-window", scope=Scope.SIGN_ON)
@@ -30,22 +37,47 @@ async def my_window(request: Http, site: TheSite) -> Response[Any]:
     """Show where the clerk sits, and the windows where they could."""
     windows = await site.bindings.windows()
     staff, name = person(request).caller.staff, person(request).user.name
+    mine = _seat_of(windows, request)
+    others = [each for each in windows if mine is None or each.name != mine.name]
     return render.page(
         request,
         "my_window.html",
         portrait=await site.register.look(lambda db: portraits.of_user(db, name)),
-        mine=_seat_of(windows, request),
+        mine=mine,
         windows=windows,
+        list=listing(request, others, words=searched, filters=_FILTERS, order=_order, page=_GRID),
         staff=staff,
         done=_DONE.get(request.query_params.get("done", ""), ""),
     )
 
 
+@get("/my-window/take-over", scope=Scope.SIGN_ON, back="/my-window")
+async def take_over(request: Http, site: TheSite) -> Response[Any]:
+    """Ask before somebody else is signed off."""
+    staff = person(request).caller.staff
+    window = await site.bindings.status(request.query_params.get("window", ""))
+    if staff is None or window.staff in (None, staff):
+        return render.to("/my-window")
+    return render.page(
+        request,
+        "take_over.html",
+        window=window,
+        over=_named(window),
+        staff=staff,
+        mine=_seat_of(await site.bindings.windows(), request),
+    )
+
+
 @post("/my-window/sign-on", scope=Scope.SIGN_ON, back="/my-window", status_code=200)
 async def sign_on(request: Http, site: TheSite) -> Response[Any]:
-    """Sign on at a window; who was there is signed off."""
-    await site.bindings.sign_on(form(request).text("window"), None, person(request).caller)
-    return render.to("/my-window?done=on")
+    """Sign on at a window; who was there is signed off, once that was confirmed (`over`)."""
+    name, caller = form(request).text("window"), person(request).caller
+    window = await site.bindings.status(name)
+    taken = caller.staff is not None and window.staff not in (None, caller.staff)
+    if taken and form(request).text("over") != _named(window):
+        return render.to("/my-window/take-over?" + urlencode({"window": name}))
+    await site.bindings.sign_on(name, None, caller)
+    return render.to(f"/my-window?done={'over' if taken else 'on'}")
 
 
 @post("/my-window/sign-off", scope=Scope.SIGN_ON, back="/my-window", status_code=200)
@@ -134,6 +166,7 @@ async def _ask(
         "pair.html",
         status=status,
         windows=windows,
+        few=_CARDS,
         chosen=window or (mine.name if mine else ""),
         code=code,
         said=said,
@@ -141,6 +174,23 @@ async def _ask(
         rebind=caller.may(Scope.REBIND),
         back="/my-window" if caller.may(Scope.SIGN_ON) else "/kiosks",
     )
+
+
+def _named(window: WindowStatus) -> str:
+    """Say who sits there: a confirmation is of one clerk, since one time."""
+    staff = window.staff
+    return "" if staff is None else f"{staff.name} {staff.number} {window.signed_on_at}"
+
+
+def _order(window: WindowStatus) -> tuple[bool, bool]:
+    """Free windows first, those with a kiosk that answers before all."""
+    return window.staff is not None, not window.device_online
+
+
+_FILTERS: Filters[WindowStatus] = {
+    "free": ("无人签到", lambda window: window.staff is None),
+    "ready": ("评价器在线", lambda window: window.device_online),
+}
 
 
 def _seat_of(windows: tuple[WindowStatus, ...], request: Http) -> WindowStatus | None:
@@ -153,4 +203,4 @@ def _code(text: str) -> str:
     return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))[:12]
 
 
-PAGES = [my_window, sign_on, sign_off, pair_page, claim, confirm_page, confirm]
+PAGES = [my_window, take_over, sign_on, sign_off, pair_page, claim, confirm_page, confirm]

@@ -7,18 +7,27 @@ from msgspec import Struct
 
 from hub.rules.access import Scope
 from hub.web.pages import render
+from hub.web.pages.listing import Filters, listing
 from hub.web.pages.site import Http, TheSite, person
+from protocol.messages import Staff
 
 _SOON_MS = 30 * 86_400_000
 
 
 class Kiosk(Struct, frozen=True, kw_only=True):
-    """A kiosk as IT sees it. `until`: end of its certificate, milliseconds since 1970."""
+    """A kiosk as IT sees it. Times: milliseconds since 1970.
+
+    `since` when it is away (0: never heard, None: not known), `until` when its certificate ends.
+    `label`, `staff`: of its window.
+    """
 
     name: str
     online: bool
     revoked: bool
+    since: int | None
     window: str | None
+    label: str
+    staff: Staff | None
     until: int | None
     ending: bool
     renewal_at: int | None
@@ -27,26 +36,29 @@ class Kiosk(Struct, frozen=True, kw_only=True):
 @get("/kiosks", scope=Scope.DEVICES)
 async def kiosks(request: Http, site: TheSite) -> Response[Any]:
     """Show all kiosks, those that need somebody first."""
-    windows = {each.device: each.name for each in await site.bindings.windows() if each.device}
+    windows = {each.device: each for each in await site.bindings.windows() if each.device}
     waiting = {each.device: each.asked_at for each in await site.renewals.waiting()}
-    held, revoked = site.roster.held(), site.revoked()
-    found = [
-        Kiosk(
+    held, revoked, now = site.roster.held(), site.revoked(), site.now()
+    found = []
+    for name in site.roster:
+        window, certificate = windows.get(name), held.get(name)
+        kiosk = Kiosk(
             name=name,
             online=site.online(name),
             revoked=name in revoked,
-            window=windows.get(name),
-            until=held[name].not_after if name in held else None,
-            ending=name in held and held[name].not_after - site.now() < _SOON_MS,
+            since=site.away_since(name),
+            window=window.name if window else None,
+            label=window.label if window else "",
+            staff=window.staff if window else None,
+            until=certificate.not_after if certificate else None,
+            ending=certificate is not None and certificate.not_after - now < _SOON_MS,
             renewal_at=waiting.get(name),
         )
-        for name in site.roster
-    ]
-    found.sort(key=lambda each: (each.revoked, each.online and each.window is not None, each.name))
+        found.append(kiosk)
     return render.page(
         request,
         "kiosks.html",
-        kiosks=found,
+        kiosks=listing(request, found, words=_words, filters=_FILTERS, order=_order),
         online=sum(each.online for each in found),
         waiting=len(waiting),
         may_pair=person(request).caller.may(Scope.PAIR),
@@ -55,5 +67,32 @@ async def kiosks(request: Http, site: TheSite) -> Response[Any]:
         else "",
     )
 
+
+def _order(kiosk: Kiosk) -> tuple[int, str]:
+    """What needs somebody comes first: a clerk without a kiosk before all."""
+    away = not kiosk.online
+    urgency = (
+        (kiosk.revoked, 6),
+        (away and kiosk.staff is not None, 0),
+        (kiosk.ending, 1),
+        (away and kiosk.window is not None, 2),
+        (not away and kiosk.window is None, 3),
+        (away, 5),
+    )
+    return next((rank for is_so, rank in urgency if is_so), 4), kiosk.name
+
+
+def _words(kiosk: Kiosk) -> tuple[str | None, ...]:
+    staff = (kiosk.staff.name, kiosk.staff.number) if kiosk.staff else ()
+    return (kiosk.name, kiosk.window, kiosk.label, *staff)
+
+
+_FILTERS: Filters[Kiosk] = {
+    "away": ("离线", lambda kiosk: not kiosk.online and not kiosk.revoked),
+    "unpaired": ("未配对", lambda kiosk: kiosk.window is None and not kiosk.revoked),
+    "ending": ("证书将到期", lambda kiosk: kiosk.ending and not kiosk.revoked),
+    "renewal": ("等待续期", lambda kiosk: kiosk.renewal_at is not None),
+    "revoked": ("已吊销", lambda kiosk: kiosk.revoked),
+}
 
 PAGES = [kiosks]

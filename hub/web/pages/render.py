@@ -38,6 +38,7 @@ PLACES = (
     ("/accounts", "账号", "新建、调整、重设口令、解锁", Scope.ACCOUNTS),
     ("/keys", "接口密钥", "发给窗口业务系统的密钥", Scope.ACCOUNTS),
     ("/audit", "操作记录", "谁在什么时候做了什么", Scope.AUDIT),
+    ("/ruling-records", "认定记录", "复核认定的理由、证据和报送情况", Scope.AUDIT),
 )
 """Where people go: address, name, what is there, the scope it takes."""
 

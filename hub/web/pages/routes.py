@@ -14,6 +14,7 @@ from hub.web.pages import (
     keys,
     kiosks,
     portraits,
+    records,
     rulings,
     trail,
     troubles,
@@ -66,6 +67,7 @@ def router(site: Site) -> list[Any]:
             *portraits.PAGES,
             *keys.PAGES,
             *trail.PAGES,
+            *records.PAGES,
         ],
         guards=[guard(site)],
     )

@@ -10,7 +10,7 @@ from hub.rules.access import Scope
 from hub.rules.documents import LIMIT, PER_RULING
 from hub.rulings import LISTED, Looked
 from hub.store.documents import Document
-from hub.web.pages import forms, render, troubles
+from hub.web.pages import forms, records, render, troubles
 from hub.web.pages.forms import Form
 from hub.web.pages.site import Http, TheSite, form, person
 from hub.web.rulings import DocumentKey, InvitationKey, RulingRequest, file
@@ -120,9 +120,8 @@ async def _overview(
     serial: str = "",
     number: str = "1",
 ) -> Response[Any]:
-    text = request.query_params.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else None
-    found = await site.rulings.made(before)
+    before = records.position(request.query_params.get("before", ""))
+    found = await site.rulings.made(before, LISTED + 1)
     return render.page(
         request,
         "rulings.html",
@@ -130,8 +129,8 @@ async def _overview(
         said=said,
         serial=serial,
         number=number,
-        rulings=found,
-        older=found[-1].position if len(found) == LISTED else None,
+        rulings=found[:LISTED],
+        older=found[LISTED - 1].position if len(found) > LISTED else None,
         newest=before is not None,
     )
 

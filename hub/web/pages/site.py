@@ -28,7 +28,8 @@ class Site(Struct, frozen=True, kw_only=True):
     """All that the pages look at and change.
 
     `online(device)` says whether a kiosk is seen now, `revoked()` which are not believed any
-    more. `secure`: people reach the pages by TLS. `hosts`: names, with the port, by which they
+    more, `away_since(device)` since when one is not seen (0: never; None: it is, or that is not
+    known). `secure`: people reach the pages by TLS. `hosts`: names, with the port, by which they
     may be reached besides the one in the request. Times: milliseconds since 1970.
     """
 
@@ -49,6 +50,7 @@ class Site(Struct, frozen=True, kw_only=True):
     rulings: Rulings
     online: Callable[[str], bool]
     revoked: Callable[[], Collection[str]]
+    away_since: Callable[[str], int | None]
 
 
 TheSite = NamedDependency[SkipValidation[Site]]

@@ -5,8 +5,10 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
+from hub.counter.bindings import WindowStatus
 from hub.rules.access import Scope
 from hub.web.pages import render
+from hub.web.pages.listing import Filters, listing
 from hub.web.pages.site import Http, TheSite, form, person
 from hub.web.values import PauseRequest
 from protocol import strict
@@ -22,7 +24,13 @@ _DONE = {
 @get("/windows", scope=Scope.BINDINGS)
 async def overview(request: Http, site: TheSite) -> Response[Any]:
     """Show who sits where, which kiosks answer, what is paused."""
-    return render.page(request, "windows.html", windows=await site.bindings.windows())
+    windows = await site.bindings.windows()
+    return render.page(
+        request,
+        "windows.html",
+        windows=windows,
+        list=listing(request, windows, words=searched, filters=_FILTERS, order=_order),
+    )
 
 
 @get("/window", scope=Scope.BINDINGS, back="/windows")
@@ -72,6 +80,36 @@ async def move(request: Http, site: TheSite) -> Response[Any]:
     asked = form(request)
     await site.bindings.move(asked.text("window"), asked.text("to"), person(request).caller)
     return _back(asked.text("to"), "moved")
+
+
+def searched(window: WindowStatus) -> tuple[str | None, ...]:
+    """Return by what words a window is found."""
+    staff = (window.staff.name, window.staff.number) if window.staff else ()
+    return (window.name, window.label, window.device, *staff)
+
+
+def _stuck(window: WindowStatus) -> bool:
+    """Whether a clerk works there and nobody can rate."""
+    return window.staff is not None and window.paused is None and not window.device_online
+
+
+def _away(window: WindowStatus) -> bool:
+    return window.device is not None and not window.device_online
+
+
+def _order(window: WindowStatus) -> int:
+    """What needs somebody comes first; the rest as in the configuration."""
+    urgency = (_stuck(window), window.paused is not None, _away(window))
+    return next((rank for rank, is_so in enumerate(urgency) if is_so), len(urgency))
+
+
+_FILTERS: Filters[WindowStatus] = {
+    "stuck": ("不能评价", _stuck),
+    "away": ("评价器离线", _away),
+    "bare": ("没有评价器", lambda window: window.device is None),
+    "paused": ("已暂停", lambda window: window.paused is not None),
+    "free": ("无人签到", lambda window: window.staff is None),
+}
 
 
 def _back(name: str, done: str) -> Response[Any]:
