@@ -170,7 +170,7 @@ def test_a_session_that_has_ended_does_not_begin_anew(hall):
     [
         ("roles", '["office", "it"]'),
         ("staff", '{"name": "示例冤"}'),
-        ("password", ARGON2.hash("区里的一句口令呀")),
+        pytest.param("password", ARGON2.hash("区里的一句口令呀"), id="password"),
         ("must_change", 1),
         ("created_at", 1),
         ("disabled_at", 1),
