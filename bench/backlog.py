@@ -14,7 +14,7 @@ from bench import hall
 from hub.kiosks.keys import pem_of
 from hub.rules.case import Case
 from hub.rules.records import rating_record, service_record
-from hub.store import cases, database, deliveries, invitations, ledger, tree, vault
+from hub.store import cases, database, deliveries, invitations, ledger, recovery, tree, vault
 from hub.store.vault import Vault
 from protocol import signing
 from protocol.catalogue import CURRENT, load
@@ -111,6 +111,7 @@ def _enter(db: Database, sealing: Vault, kiosk: Kiosk, number: int, at: int) -> 
         issued_at=at,
         ttl_ms=60_000,
     )
+    invitation = recovery.sealed(sealing, kiosk.name, invitation)
     invitations.issue(db, kiosk.name, invitation)
     rated, jws = kiosk.rate(invitation.id, at)
     entry = ledger.Entry(

@@ -22,7 +22,8 @@ from bench import stand
 from bench.children import GROUP
 from bench.hall import HALL, hub
 from bench.pairs import Alone, Pair
-from hub.store import database, invitations
+from hub.store import database, invitations, recovery, vault
+from hub.store.signet import KEY_FILE
 from protocol import signing, topics
 from protocol.catalogue import CURRENT, load
 from protocol.identifiers import identifier
@@ -77,6 +78,7 @@ def prepare(home: Path, count: int) -> Prepared:
             )
         )
     file = home / "prepared.db"
+    sealing = vault.load_or_create(home / KEY_FILE)
     db = database.connect(file)
     database.migrate(db)
     boot, now = secrets.token_hex(16), time.time_ns() // 1_000_000
@@ -95,7 +97,7 @@ def prepare(home: Path, count: int) -> Prepared:
                 issued_at=now,
                 ttl_ms=600_000,
             )
-            invitations.issue(db, device, invitation)
+            invitations.issue(db, device, recovery.sealed(sealing, device, invitation))
             rated = Rated(
                 id=identifier(now, secrets.randbits),
                 device=device,
@@ -121,6 +123,7 @@ def once(kind: str, made: Prepared, port: int, place: Path) -> Run:
     if kind == "hub":
         (place / "hub").mkdir()
         shutil.copy(made.database, place / "hub" / "hub.db")
+        shutil.copy(made.home / KEY_FILE, place / "hub" / KEY_FILE)
         with hub(place, port, made.keys) as running:
             return _flood(made, port, running.pid)
     keys = str(made.home / "keys") if kind == "signed" else ""

@@ -26,8 +26,9 @@ from bench.pairs import Alone, Pair
 from hub.kiosks.keys import pem_of
 from hub.rules import tree
 from hub.rules.checkpoint import Checkpoint, Verifier, sign
-from hub.store import database, invitations, keys, ledger
+from hub.store import database, invitations, keys, ledger, recovery
 from hub.store import tree as store
+from hub.store.vault import Vault
 from hub.verification import report, sources
 from protocol import signing
 from protocol.catalogue import CURRENT
@@ -38,6 +39,7 @@ DEVICE, ORIGIN, NOW = "kiosk-001", "pingyi/bench", 1_767_664_800_000
 STAMP = Stamp(boot="0" * 32, mono_ms=5_000, offset_ms=NOW, uncertainty_ms=2)
 LONGER = 10
 _SEED = b"b" * 32
+SEALING = Vault(b"k" * 32)
 
 
 class Size(Struct, frozen=True):
@@ -76,6 +78,7 @@ def _one(db: Database, key: EllipticCurvePrivateKey, number: int) -> bytes:
         issued_at=NOW,
         ttl_ms=60_000,
     )
+    invitation = recovery.sealed(SEALING, DEVICE, invitation)
     invitations.issue(db, DEVICE, invitation)
     rated = Rated(
         id=identifier(NOW + number, lambda _: number + (1 << 60)),
@@ -125,7 +128,7 @@ def main(path: Path) -> None:
     found: list[object] = []
     begun = time.perf_counter()
     with closing(database.connect(path)) as db:
-        result = report.verify(sources.live(db, by), found.append)
+        result = report.verify(sources.live(db, by, SEALING), found.append)
     took = time.perf_counter() - begun
     assert not found
     assert result.checkpoints == 1
