@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from brokers import eventually
 from click.testing import CliRunner
+from insider import sql
 from rulings_world import PDF, REASON
 from test_rulings_service import put_in
 from world_hall import KEYS, rated
@@ -24,18 +25,6 @@ PLANT = (
     "INSERT INTO api_keys (id, label, digest, scopes, created_at)"
     " VALUES ('aaaaaaaa', '区系统', ?, '[\"rule\"]', 1)"
 )
-
-
-def sql(path, *statements):
-    """With the guards dropped, and put back with their own text."""
-    with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
-        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in kept:
-            raw.execute(f"DROP TRIGGER {name}")
-        for statement, *values in statements:
-            raw.execute(statement, values)
-        for _, text in kept:
-            raw.execute(text)
 
 
 @pytest.fixture

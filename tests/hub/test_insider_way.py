@@ -6,6 +6,7 @@ He has the whole database by SQL, its guards down, and not `citizens.key`.
 import json
 from contextlib import closing
 
+import insider
 import msgspec
 import pytest
 from citizens_world import Town
@@ -51,19 +52,8 @@ def town(tmp_path):
 
 
 def do(world, *statements):
-    """SQL with all guards down; they are put back with their own text."""
-
-    def job(db):
-        acting = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        guards = db.conn.execute(acting).fetchall()
-        for name, _ in guards:
-            db.conn.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            db.conn.execute(statement)
-        for _, text in guards:
-            db.conn.execute(text)
-
-    world.writer.call(job)
+    """As a job of the hub's own writer."""
+    world.writer.call(lambda db: insider.do(db.conn, *statements))
 
 
 def around(world):

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from contextlib import closing
 
+import insider
 import pytest
 from brokers import eventually, free_port
 from click.testing import CliRunner
@@ -77,15 +78,8 @@ def desk(tmp_path, db):
 
 
 def by_insider(db, *statements):
-    """Do it as one who takes the guards down and puts them back."""
-    guards = db.conn.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    guards = guards.fetchall()
-    for name, _ in guards:
-        db.conn.execute(f"DROP TRIGGER {name}")
-    for statement in statements:
-        db.conn.execute(statement)
-    for _, sql in guards:
-        db.conn.execute(sql)
+    """By the same connection, so that the next look sees it."""
+    insider.do(db.conn, *statements)
     db.conn.commit()
 
 

@@ -1,11 +1,11 @@
 """A revoked kiosk stays revoked, whatever becomes of the table: the ledger and the list know it."""
 
-import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
+from insider import sql
 from tls_world import Papers, new_key, now
 from world_front import Front
 from world_hall import DEVICES, KEYS, NOW, VAULT, Hall, rated
@@ -40,18 +40,6 @@ def guard(path, **more):
     keys = {device: key.public_key() for device, key in KEYS.items()}
     wiring = {"dismiss": lambda _: None, "kick": None} | more
     return Guard(path, keys, Watched(), **wiring)
-
-
-def sql(path, *statements):
-    """Past the guards, which are put back with their own text."""
-    with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
-        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in kept:
-            raw.execute(f"DROP TRIGGER {name}")
-        for statement, *values in statements:
-            raw.execute(statement, values)
-        for _, text in kept:
-            raw.execute(text)
 
 
 def grave(hall):

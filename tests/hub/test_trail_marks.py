@@ -1,8 +1,8 @@
 """The audit trail under who has SQL: what was altered, put in or taken out is named."""
 
-import sqlite3
 from contextlib import closing
 
+import insider
 import pytest
 import world_file
 from world_hall import NOW, VAULT
@@ -26,16 +26,8 @@ def db(tmp_path):
 
 
 def deed(db, *statements):
-    """Do it with SQL and no guards; then put the guards back, with their own text."""
-    path = db.conn.execute("PRAGMA database_list").fetchone()[2]
-    with closing(sqlite3.connect(path, timeout=10)) as raw, raw:
-        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in kept:
-            raw.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            raw.execute(statement)
-        for _, sql in kept:
-            raw.execute(sql)
+    """In the file itself, past the connection that the hub has."""
+    insider.sql(db.conn.execute("PRAGMA database_list").fetchone()[2], *statements)
 
 
 def said(db, vault=VAULT):

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+import insider
 import pytest
 from citizens_world import WORDS, Town
 from rulings_world import JPEG, PDF, PNG, RulingHall
@@ -35,16 +36,8 @@ def town(tmp_path):
 
 
 def deed(hall, *statements):
-    """Do it with SQL and no guards, in the file of the running hub; then put the guards back."""
-    with closing(sqlite3.connect(hall.path, timeout=10)) as raw:
-        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in kept:
-            raw.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            raw.execute(statement)
-        for _, sql in kept:
-            raw.execute(sql)
-        raw.commit()
+    """In the file of the running hub."""
+    insider.sql(hall.path, *statements)
 
 
 # ---------------------------------------------------------------- what acts in the file
