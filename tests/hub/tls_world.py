@@ -119,6 +119,20 @@ class Papers:
         return context
 
 
+def issue(papers, device="kiosk-01", *, hall=HALL, key=None, at=None, days=90, by=None):
+    """A real certificate; `by` another authority's papers."""
+    authority = by or papers
+    return certificates.issue_device(
+        (key or new_key()).public_key(),
+        device=device,
+        hall=hall,
+        issuer=authority.device_ca,
+        issuer_key=authority.device_key,
+        now=at or now(),
+        days=days,
+    )
+
+
 class SecureMosquitto:
     """The real broker under the configuration that `pingyi-hub broker-config` writes."""
 
